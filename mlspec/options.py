@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -21,7 +21,9 @@ __all__ = [
     "MODEL",
     "OUT",
     "Ordered",
+    "adding",
     "drawing",
+    "formatted",
     "reporting",
     "saying",
     "working_on_a_release",
@@ -35,6 +37,8 @@ OUT = click.option(
 )
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Print what would change, without writing anything.")
 MODEL = click.option("--model", metavar="NAME", help="The model, if the spec has more than one.")
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 ANSWER = click.option(
     "--format",
@@ -72,11 +76,23 @@ class Ordered(click.Command):
         return super().parse_args(ctx, args)
 
 
+def adding(parameters: Sequence[Callable[..., Any]], command: F) -> F:
+    """Add parameters to a command, in the order in which its help lists them."""
+    for parameter in reversed(parameters):
+        parameter(command)
+    return command
+
+
+def formatted(*forms: str, of: str) -> Callable[..., Any]:
+    """The option that chooses the format of a command's only output; the first one is the default."""
+    return click.option(
+        "--format", "form", type=click.Choice(forms), default=forms[0], help=f"Output format of the {of}."
+    )
+
+
 def reporting(command: Callable[..., None]) -> Callable[..., None]:
     """Add the output options to a command that reports findings."""
-    for option in reversed(_OUTPUTS):
-        option(command)
-    return command
+    return adding(_OUTPUTS, command)
 
 
 def _console(given: dict[str, Any]) -> Console:
@@ -167,9 +183,7 @@ def _working_on(command: Callable[..., int], *parameters: Callable[..., Any]) ->
         request = Request(specs=specs, options=options, environments=environments, out=out, today=day, console=console)
         sys.exit(command(request, **given))
 
-    for parameter in reversed(parameters):
-        parameter(run)
-    return run
+    return adding(parameters, run)
 
 
 def saying(command: Callable[..., int]) -> Callable[..., None]:
@@ -179,9 +193,7 @@ def saying(command: Callable[..., int]) -> Callable[..., None]:
     def run(**given: Any) -> None:
         sys.exit(command(_console(given), **given))
 
-    for option in reversed(_SAYING):
-        option(run)
-    return run
+    return adding(_SAYING, run)
 
 
 def _today() -> str:

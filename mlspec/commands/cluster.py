@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..options import ANSWER, working_on_one_spec
+from ..options import ANSWER, adding, working_on_one_spec
 
 __all__ = ["command"]
 
@@ -27,9 +27,7 @@ def _in_a_cluster(work: Callable[..., int]) -> Callable[..., None]:
 
         return work(request, Target(context, kubeconfig), **given)
 
-    for option in reversed(_CLUSTER):
-        option(run)
-    return working_on_one_spec(run)
+    return working_on_one_spec(adding(_CLUSTER, run))
 
 
 @click.group("cluster")

@@ -6,19 +6,13 @@ from typing import Any
 
 import click
 
-from ..options import drawing, working_on_specs
+from ..options import drawing, formatted, working_on_specs
 
 __all__ = ["command"]
 
 
 @click.command("plan")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "markdown", "json"]),
-    default="text",
-    help="Output format of the memo.",
-)
+@formatted("text", "markdown", "json", of="memo")
 @drawing
 @working_on_specs
 def command(request: Any, form: str, page: str | None) -> int:

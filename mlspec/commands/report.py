@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..options import drawing, working_on_one_spec, working_on_specs
+from ..options import drawing, formatted, working_on_one_spec, working_on_specs
 
 __all__ = ["command"]
 
@@ -17,9 +17,7 @@ def command() -> None:
 
 
 @command.command("design")
-@click.option(
-    "--format", "form", type=click.Choice(["markdown", "json"]), default="markdown", help="Output format of the report."
-)
+@formatted("markdown", "json", of="report")
 @drawing
 @working_on_one_spec
 def design(request: Any, form: str, page: str | None) -> int:
@@ -35,9 +33,7 @@ def design(request: Any, form: str, page: str | None) -> int:
 
 @command.command("evaluation")
 @click.option("--metrics", required=True, metavar="FILE", help="The metrics file: JSON, YAML, CSV, or an MLflow run.")
-@click.option(
-    "--format", "form", type=click.Choice(["markdown", "json"]), default="markdown", help="Output format of the report."
-)
+@formatted("markdown", "json", of="report")
 @drawing
 @working_on_one_spec
 def evaluation(request: Any, metrics: str, form: str, page: str | None) -> int:
@@ -52,9 +48,7 @@ def evaluation(request: Any, metrics: str, form: str, page: str | None) -> int:
 
 
 @command.command("features")
-@click.option(
-    "--format", "form", type=click.Choice(["markdown", "json"]), default="markdown", help="Output format of the report."
-)
+@formatted("markdown", "json", of="report")
 @drawing
 @working_on_specs
 def features(request: Any, form: str, page: str | None) -> int:
@@ -79,13 +73,7 @@ def features(request: Any, form: str, page: str | None) -> int:
     help="The server that has the metrics and the rules.",
 )
 @click.option("--now", type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ"]), help="Report the state at this time, in UTC.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "markdown", "json"]),
-    default="text",
-    help="Output format of the report.",
-)
+@formatted("text", "markdown", "json", of="report")
 @drawing
 @working_on_one_spec
 def status(request: Any, form: str, page: str | None, address: str, now: Any) -> int:

@@ -6,19 +6,13 @@ from typing import Any
 
 import click
 
-from ..options import working_on_one_spec
+from ..options import formatted, working_on_one_spec
 
 __all__ = ["command"]
 
 
 @click.command("score")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "markdown", "json"]),
-    default="text",
-    help="Output format of the score.",
-)
+@formatted("text", "markdown", "json", of="score")
 @working_on_one_spec
 def command(request: Any, form: str) -> int:
     """Show the ML Test Score, as a lower bound.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
 
-from ..options import drawing, working_on_one_spec
+from ..options import adding, drawing, working_on_one_spec
 from ..terminal.render import FORMATS
 
 __all__ = ["command"]
@@ -112,15 +112,8 @@ _SIMULATED = (
 )
 
 
-def _simulating(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the parameters of a simulation."""
-    for option in reversed(_SIMULATED):
-        option(command)
-    return command
-
-
 @click.command("simulate")
-@_simulating
+@partial(adding, _SIMULATED)
 @working_on_one_spec
 def command(request: Any, form: str, page: str | None, **given: Any) -> int:
     """Compare what the plan promises with a simulation.

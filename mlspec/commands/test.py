@@ -6,19 +6,13 @@ from typing import Any
 
 import click
 
-from ..options import working_on_one_spec
+from ..options import formatted, working_on_one_spec
 
 __all__ = ["command"]
 
 
 @click.command("test")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "junit"]),
-    default="text",
-    help="Output format of the result.",
-)
+@formatted("text", "json", "junit", of="result")
 @click.option("--mutants", is_flag=True, help="Also put faults into the rules, and count how many the tests find.")
 @click.option(
     "--series", metavar="FILE", help="Play series of a YAML or CSV file instead: which alerts fire, and when."
