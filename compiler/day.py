@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from functools import lru_cache
 
 from .row import Row
 
@@ -68,6 +69,7 @@ def lowest(mean: float, peak: float) -> float:
     return max(0.0, 2 * mean - peak)
 
 
+@lru_cache(maxsize=256)  # the exponent takes 60 steps, and replicas and the bill read the same day
 def shape(trough: float, mean: float, peak: float) -> Shape:
     """The day through three rates in ascending order."""
     if trough >= peak:

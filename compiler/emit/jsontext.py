@@ -19,8 +19,7 @@ _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 DEEP = 40
 """More than the indent, the quotes, and the punctuation of a line have, and than a number or a boolean has."""
 
-
-_Row = tuple[str, str, str, tuple[Because[Any], ...]]
+_Written = tuple[str, str, str, tuple[Because[Any], ...]]
 """What is before a text, the text, what is after it, and what the text depends on, innermost first."""
 
 
@@ -75,7 +74,7 @@ class _Writer:
 
     def __init__(self, flat: int) -> None:
         self.flat = flat
-        self.rows: list[_Row] = []
+        self.rows: list[_Written] = []
 
     def value(self, value: Any, before: str, indent: str, after: str, scope: tuple[Because[Any], ...]) -> None:
         """The rows of a value. `scope` are the reasons of the objects and lists around it."""

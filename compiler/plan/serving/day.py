@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from decimal import Decimal
-from functools import lru_cache
 
 from ....schema.units import Rate
 from ...because import Because, because, decision
@@ -30,8 +29,6 @@ NEARLY = 0.05
 
 LISTED = 4
 """How many numbers of replicas a reason lists."""
-
-_shape = lru_cache(maxsize=256)(shape)  # the minimum of replicas and the bill read the same day
 
 
 class Stretch(Row):
@@ -96,7 +93,7 @@ def through(mean: Because[Rate], peak: Because[Rate], trough: Because[Rate] | No
     middle = float(mean.value)
     most = max(middle, float(peak.value))
     least = min(middle, float(trough.value) if trough is not None else lowest(middle, most))
-    return _shape(middle, middle, middle) if _rate(most) == _rate(least) else _shape(least, middle, most)
+    return shape(middle, middle, middle) if _rate(most) == _rate(least) else shape(least, middle, most)
 
 
 @decision
