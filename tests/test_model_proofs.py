@@ -126,7 +126,19 @@ def test_a_ticket_and_a_page_on_the_same_series_are_distinguished(tmp_path: Path
         for test in case.test.get("promql_expr_test", ())
     }
     labels = 'alertname="ModelNullsHigh",alertstate="firing",severity="page",bar="10%",column="amount"'
-    assert asked == {f"max(ALERTS{{{labels}}})"}
+    assert asked == {f"ALERTS{{{labels}}}"}
+
+
+def test_each_reason_to_train_has_a_fault_and_each_fault_a_reason(tmp_path: Path) -> None:
+    made = watching()
+    made["retraining"] = {"triggers": ["quality-drop", "data-drift"]}
+    scenes = [case.scene for case in of_model(compiled(tmp_path, made)) if case.alert == "ModelRetrainingDue"]
+    reasons = {scene.removesuffix(" is pending") for scene in scenes if scene.endswith(" is pending")}
+    pairs = [scene.removesuffix(" may explain it").split(" fires, and ") for scene in scenes if "explain" in scene]
+    assert {reason for reason, _ in pairs} == reasons
+    assert [fault for _, fault in pairs] == [
+        "data-violation", "skew", "labels-late", "features-stale", "loop-broken", "monitor-silent",
+    ]  # fmt: skip
 
 
 QUERIED: dict[str, Any] = {"rules": [{"metric": "abstained", "max": "20%"}], "quality": None, "drift": None}

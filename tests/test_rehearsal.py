@@ -120,6 +120,22 @@ def test_a_rule_that_never_fires_fails_its_scenes() -> None:
     assert "ModelServiceAbsent" in said
 
 
+@pytest.mark.slow
+def test_any_alert_that_fires_fails_the_scenes_in_which_all_is_well() -> None:
+    tool("promtool")
+    (environment,) = environments(MINIMAL)
+    case = next(one for one in cases(environment.bundle) if one.alert == EVERY)
+    assert not case.fires
+    rules = [rule for group in case.groups for rule in group["rules"]]
+    alerts = [rule["alert"] for rule in rules if "alert" in rule]
+    assert len(alerts) > 5
+    for alert in set(alerts):
+        wrong = [{**rule, "expr": "vector(1)", "for": "1m"} if rule.get("alert") == alert else rule for rule in rules]
+        passed, said = promtool.run(case.files("a", ({"name": "a", "rules": wrong},)), ["a.json"])["a.json"]
+        assert not passed
+        assert alert in said
+
+
 # Rollouts
 
 

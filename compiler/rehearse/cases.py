@@ -37,7 +37,7 @@ class Case(Record):
     def fires(self) -> bool:
         """Whether the scene makes the alert fire at some time."""
         told = any(check["exp_alerts"] for check in self.test.get("alert_rule_test", ()))
-        return told or bool(self.test.get("promql_expr_test"))
+        return told or any(check["exp_samples"] for check in self.test.get("promql_expr_test", ()))
 
     def files(self, name: str, groups: tuple[Body, ...] | None = None) -> dict[str, str]:
         """The files for promtool: the test, and its rules, or others in their place."""
@@ -97,7 +97,7 @@ def _needed(group: Body, alert: str, test: Body) -> Body:
     queries = [check["expr"] for check in test.get("promql_expr_test", ())]
     if checked or any(alert in query for query in queries):
         checked.add(alert)
-    alerts = [rule for rule in group["rules"] if rule.get("alert") in checked]
+    alerts = [rule for rule in group["rules"] if rule.get("alert") in (_alerts(group) if alert == EVERY else checked)]
     read = "\n".join((*queries, *(rule["expr"] for rule in alerts)))
     kept = [rule for rule in group["rules"] if rule in alerts or ("record" in rule and rule["record"] in read)]
     return {**group, "rules": kept}

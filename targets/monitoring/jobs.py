@@ -199,7 +199,7 @@ def _job(watched: Watched, monitor: Monitor, its: list[Needed], process: Measuri
         rules=(_stale(watched, monitor, selected, interval, own, process), missing),
         needed=(ran,),
         causes=tuple(each.selected for each in its),
-        prove=lambda every: monitors.absent(missing, missed, every),
+        prove=lambda every: monitors.absent(missing, missed, every, {"monitor": monitor}),
     )
 
 

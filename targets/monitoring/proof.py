@@ -47,6 +47,8 @@ class Check(Row):
     minute: int
     name: str
     fired: tuple[Fired, ...] = ()
+    among: Mapping[str, str] = {}
+    """The labels of the alerts that count; others of this name may fire."""
     query: str = ""
     """In place of a name: a query that returns 1 without labels, or nothing."""
     nothing: bool = False
@@ -97,10 +99,10 @@ def proven(
     return alert
 
 
-def silent(alert: Alert, *minutes: int) -> tuple[Check, ...]:
+def silent(alert: Alert, *minutes: int, among: Mapping[str, str] | None = None) -> tuple[Check, ...]:
     """The alert does not fire at these minutes."""
     name = alert["alert"]
-    return tuple([Check(minute=minute, name=name) for minute in minutes])
+    return tuple([Check(minute=minute, name=name, among=among or {}) for minute in minutes])
 
 
 def fired(alert: Alert, minute: int, value: float | None = 0.0, labels: Mapping[str, str] | None = None) -> Check:

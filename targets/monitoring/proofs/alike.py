@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import cache, partial
 
 from ....compiler.because import Because
-from ....compiler.promql import within_quotes
-from ..proof import Alert, Check, Proof, Scene
+from ..proof import Alert, Proof, Scene
 
 __all__ = ["distinguished", "labels_of"]
 
@@ -90,10 +89,4 @@ def labels_of(alert: Alert) -> dict[str, str]:
 
 def _asked(scene: Scene, told: dict[str, str]) -> Scene:
     """The same scene, which asks for the alert by these labels."""
-    return scene.but(checks=tuple(_by(told, check) for check in scene.checks))
-
-
-def _by(told: dict[str, str], check: Check) -> Check:
-    labels = {"alertname": check.name, "alertstate": "firing", **told}
-    match = ",".join(f'{key}="{within_quotes(value)}"' for key, value in labels.items())
-    return Check(minute=check.minute, name="", query=f"max(ALERTS{{{match}}})", nothing=not check.fired)
+    return scene.but(checks=tuple(check._replace(among=told) for check in scene.checks))

@@ -41,37 +41,39 @@ def _healthy(every: Sequence[Well]) -> Callable[[Flows], Series]:
     return lambda flows: _all(every, length(flows) - 1, 1)
 
 
-def absent(alert: Alert, its: Sequence[Missed], every: Sequence[Well]) -> Alert:
-    """Series of one job are missing.
+def absent(alert: Alert, its: Sequence[Missed], every: Sequence[Well], own: Mapping[str, str]) -> Alert:
+    """Series of one job are missing. `own` are the labels that no alert on another job has.
 
-    All other series are there, because the alerts on other jobs have the same name.
+    In one scene, the series of all jobs are there, because the alerts on other jobs have the same name. The others look
+    only at the alerts on this job.
     """
 
     def scenes(alert: Alert) -> Iterator[Scene]:
         lasts = wait(alert)
         step = pace(lasts)
         at, end = 2 * step, lasts + 4 * step
-        whole = _all(every, end, step)
+        whole = _all([each.well for each in its], end, step)
 
-        def gone(name: str, missing: Sequence[Missed]) -> Scene:
+        def gone(name: str, missing: Sequence[Missed], others: Series, among: Mapping[str, str]) -> Scene:
             ended = {each.well.series: _ends(each.well, at, end, step) for each in missing}
-            left = [each for each in every if each.series not in ended]
+            left = [each.well for each in its if each.well.series not in ended]
             lost = [each for each in missing if not each.well.covered(left)]
             shown = {tuple(sorted(each.shown.items())): each.shown for each in lost}
             told = Check(
                 minute=at + lasts,
                 name=alert["alert"],
                 fired=tuple(Fired(alert=alert, value=1.0, labels=labels) for labels in shown.values()),
+                among=among,
             )
-            checks = (*silent(alert, at + lasts - step), told)
-            return Scene(name=name, series={**whole, **ended}, checks=checks, every=step, step=step)
+            checks = (*silent(alert, at + lasts - step, among=among), told)
+            return Scene(name=name, series={**whole, **others, **ended}, checks=checks, every=step, step=step)
 
-        yield gone("the job exports nothing", its)
+        yield gone("the job exports nothing", its, _all(every, end, step), {})
         for each in its:
             alike = [one for one in its if one.shown == each.shown]
             if each is its[0] or len(alike) > 1:
-                yield gone(f"it no longer exports {each.well.series}", [each])
-        quiet = silent(alert, lasts, lasts + step)
+                yield gone(f"it no longer exports {each.well.series}", [each], {}, own)
+        quiet = silent(alert, lasts, lasts + step, among=own)
         yield Scene(name="the job exports everything", series=whole, checks=quiet, every=step, step=step)
 
     return proven(alert, scenes, _healthy(every))
@@ -106,7 +108,7 @@ def due(
             return Scene(name=name, series=series, checks=quiet, every=step, step=step)
 
         for reason in reasons:
-            names = " and ".join(one.alert for one in reason)
+            names = _names(reason)
             told = Check(minute=at + lasts, name=alert["alert"], fired=(Fired(alert=alert, value=1.0),))
             checks = (*silent(alert, at + lasts - step), told)
             series = raised(*[(one, at) for one in reason])
@@ -114,12 +116,23 @@ def due(
             yield never(f"{names} is pending", *[one.but(state="pending") for one in reason])
             if len(reason) > 1:
                 yield from (never(f"{one.alert} fires alone", one) for one in reason)
-            for fault in faults:
-                broken = Raised(alert="AnAlert", signal=fault, state="pending")
-                yield never(f"{names} fires, and {fault} may explain it", *reason, broken)
+        for reason, fault in _pairs(reasons, faults):
+            broken = Raised(alert="AnAlert", signal=fault, state="pending")
+            yield never(f"{_names(reason)} fires, and {fault} may explain it", *reason, broken)
         yield never("no alert fires")
 
     return proven(alert, scenes, _healthy(every))
+
+
+def _names(reason: Sequence[Raised]) -> str:
+    return " and ".join(one.alert for one in reason)
+
+
+def _pairs(reasons: Sequence[Sequence[Raised]], faults: Sequence[str]) -> Iterator[tuple[Sequence[Raised], str]]:
+    """Each reason with at least one fault, and each fault with at least one reason."""
+    if reasons and faults:
+        for index in range(max(len(reasons), len(faults))):
+            yield reasons[index % len(reasons)], faults[index % len(faults)]
 
 
 def enough(
