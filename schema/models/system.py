@@ -26,7 +26,8 @@ from .base import (
     required,
     singular,
 )
-from .data import Data, Features
+from .data import Data
+from .features import Features
 from .model import Model
 from .monitoring import Monitoring, Retraining
 from .platform import Platform
