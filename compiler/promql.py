@@ -108,9 +108,9 @@ def broken(query: str) -> str:
     return "returns a range, not a vector" if bare.rstrip().endswith("]") else ""
 
 
-def span(length: Duration, times: float = 1) -> str:
-    """A duration in whole minutes as PromQL and the Prometheus Operator write it, at least one: `1d6h`."""
-    left, parts = max(1, round(float(length.amount) * times / 60)), []
+def span(length: Duration, times: float = 1, least: int = 1) -> str:
+    """A duration in whole minutes, at least `least`, as PromQL and the Prometheus Operator write it: `1d6h`."""
+    left, parts = max(least, round(float(length.amount) * times / 60)), []
     for unit, each in (("d", 1440), ("h", 60), ("m", 1)):
         many, left = divmod(left, each)
         parts += [f"{many}{unit}"] if many else []

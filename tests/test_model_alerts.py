@@ -152,6 +152,14 @@ def test_too_few_observations_are_never_silent(tmp_path: Path) -> None:
     proves(tmp_path, [rule], measured(0.9, 0.8, 0.95, 200), [(125, rule, None)])
 
 
+def test_what_is_measured_every_30_seconds_is_missed_for_an_hour(tmp_path: Path) -> None:
+    """Four intervals are two minutes, in which an alert that waits for one minute may never fire."""
+    rule = one(rules(tmp_path, watching(interval="30s")), "ModelQualitySamplesFew", segment=None)
+    series = steady("mlspec_quality_samples", "300x60 stale", metric="recall", role="live")
+    said = "fraud: recall has too few observations for a verdict: 0 of 200"
+    proves(tmp_path, [rule], series, [(60, rule, None), (64, rule, said), (115, rule, said), (125, rule, None)])
+
+
 def test_a_group_that_is_no_longer_measured_is_not_silent(tmp_path: Path) -> None:
     rule = one(rules(tmp_path, watching()), "ModelQualitySamplesFew", segment="country")
     own = {"metric": "recall", "role": "live", "segment": "country"}

@@ -71,6 +71,23 @@ def test_every_scene_of_an_example_passes(folder: Path) -> None:
     assert sum(case.alert == EVERY for case in made) >= 3
 
 
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("seed", [12, 5004, 5013])
+def test_every_scene_of_a_generated_system_passes(seed: int, tmp_path: Path) -> None:
+    tool("promtool")
+    for path, body in generated(seed).items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(dumped(body))
+    (tmp_path / ".git").mkdir()
+    told: dict[str, tuple[bool, str]] = {}
+    for name, bundle in mlspec.compile(tmp_path / "mlspec.yaml").bundles.items():
+        own = {path.rpartition("/")[2]: text for path, text in bundle.files.items() if path.startswith("monitoring/")}
+        found = promtool.run(own, [file for file in own if file.startswith("tests")])
+        told |= {f"{name}/{file}": one for file, one in found.items()}
+    assert len(told) > 5
+    assert {name: said for name, (passed, said) in told.items() if not passed} == {}
+
+
 @pytest.mark.slow
 def test_the_files_next_to_the_rules_pass_as_they_are() -> None:
     tool("promtool")
@@ -194,6 +211,8 @@ def test_a_condition_is_read_only_if_it_is_one_that_mlspec_writes() -> None:
 def test_a_counter_and_a_gauge_have_a_sample_for_each_minute() -> None:
     assert counter([(3, 0.0), (2, 1.5)]) == "0 0+0x2 1.5+1.5x1"
     assert counter([(60, 2.0)], step=30) == "0 60+60x1"
+    # ten times 50420.76 is more than 504207.6 in floating point, and a sample that falls is a restart
+    assert counter([(10, 50420.76), (20, 0)]) == "0 50420.76+50420.76x9 504207.600000001+0x19"
     assert gauge([(10, 1), (5, 0.25), (3, "stale"), (2, "_")]) == "1x9 0.25x4 stale _x2 _x2"
     assert gauge([(2, "NaN")]) == "NaN NaN"
 

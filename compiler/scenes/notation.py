@@ -39,16 +39,41 @@ def number(value: float) -> str:
     return f"{value:.9f}".rstrip("0").rstrip(".") if value % 1 else str(int(value))
 
 
+SLOW = 0.001
+"""A growth that may be less than the rounding errors of a sum."""
+
+
 def counter(phases: Iterable[tuple[int, float]], step: int = 1, start: float = 0.0) -> str:
-    """A counter: the start, then, for phases of (minutes, growth per minute), a sample every `step` minutes."""
-    at, parts = start, [number(start)]
+    """A counter: the start, then, for phases of (minutes, growth per minute), a sample every `step` minutes.
+
+    It never falls, because Prometheus takes a lower sample for a restart: promtool adds up rounded numbers, and where
+    their sum is more than the next phase should start with, that starts with the sum.
+    """
+    at, parts, last = start, [number(start)], (float(number(start)), 0.0, 0)
     for minutes, growth in phases:
         count = minutes // step
         if count:
-            grown = growth * step
-            parts.append(f"{number(at + grown)}+{number(grown)}x{count - 1}")
+            grown = number(growth * step)
+            first = number(at + growth * step)
+            if growth * step < SLOW:
+                first = _no_less(first, _sum(*last))
+            parts.append(f"{first}+{grown}x{count - 1}")
+            last = float(first), float(grown), count - 1
         at += count * step * growth
     return " ".join(parts)
+
+
+def _sum(first: float, grown: float, times: int) -> float:
+    """The last sample of `first+grownxtimes`, added up as promtool does (promql/parser/generated_parser.y)."""
+    if first.is_integer() and grown.is_integer():
+        return first + grown * times
+    for _ in range(times):
+        first += grown
+    return first
+
+
+def _no_less(written: str, least: float) -> str:
+    return written if float(written) >= least else number(least + 1e-9)
 
 
 def gauge(phases: Iterable[tuple[int, float | str]], step: int = 1) -> str:

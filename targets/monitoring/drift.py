@@ -22,7 +22,7 @@ from ...compiler.promql import span
 from ...compiler.record import Record
 from ...schema.units import Duration
 from .alert import Watched, escaped
-from .jobs import Judged, Needed, number, sampled, series, told
+from .jobs import Judged, Needed, number, remembered, sampled, series, told
 from .proof import Alert
 from .proofs import drift as proofs
 from .proofs.contract import ONE, OTHER, Well
@@ -74,7 +74,8 @@ def judged(watched: Watched, drift: DriftPlan) -> Iterator[Judged]:
     for name, measure in drift.watched.items():
         one = _subject(watched, drift, name, measure)
         distance, alert = _distance(one), _drifted(one)
-        yield _judged(one, distance, proofs.drifted(distance, alert), proofs.few(distance, _few(one)))
+        few = proofs.few(distance, _few(one), remembered(one.drift.part.window).value)
+        yield _judged(one, distance, proofs.drifted(distance, alert), few)
         whole[name] = (one, Whole(distance=distance, alert=alert))
     for segment in segments(drift):
         for name, measure in segment.watched.items():
@@ -220,7 +221,7 @@ def _few(one: _Subject) -> Alert:
             "  or max by (column) (last_over_time({samples}[{before}])) unless max by (column) ({samples})\n)",
             samples=one.of("mlspec_drift_samples"),
             least=one.measure.least.map(str),
-            before=window.map(lambda length: span(length, 4)),
+            before=remembered(window),
         ),
         text(
             "{service}: columns with too few rows for a verdict on {subject} drift: {{{{ $value }}}}; a window of "

@@ -105,6 +105,13 @@ def silent(alert: Alert, *minutes: int, among: Mapping[str, str] | None = None) 
     return tuple([Check(minute=minute, name=name, among=among or {}) for minute in minutes])
 
 
-def fired(alert: Alert, minute: int, value: float | None = 0.0, labels: Mapping[str, str] | None = None) -> Check:
+def fired(
+    alert: Alert,
+    minute: int,
+    value: float | None = 0.0,
+    labels: Mapping[str, str] | None = None,
+    among: Mapping[str, str] | None = None,
+) -> Check:
     """The alert fires at a minute, with this value, and with these labels from its series."""
-    return Check(minute=minute, name=alert["alert"], fired=(Fired(alert=alert, value=value, labels=labels or {}),))
+    told = Fired(alert=alert, value=value, labels=labels or {})
+    return Check(minute=minute, name=alert["alert"], fired=(told,), among=among or {})

@@ -18,7 +18,7 @@ from ...compiler.promql import span
 from ...compiler.record import Record
 from ...schema.units import Duration
 from .alert import Watched
-from .jobs import Judged, Needed, number, sampled, series, told
+from .jobs import Judged, Needed, number, remembered, sampled, series, told
 from .proof import Alert
 from .proofs import quality as proofs
 from .proofs.contract import ONE, Well
@@ -53,7 +53,7 @@ def judged(
         rules = (
             proofs.low(judge, _low(verdict, raised)),
             proofs.uncertain(judge, _uncertain(verdict, interval)),
-            proofs.few(judge, _few(verdict, interval)),
+            proofs.few(judge, _few(verdict, interval), remembered(interval).value),
             *(proofs.estimated(judge, estimated) for estimated in _estimated(verdict)),
         )
         for rule in rules:
@@ -206,7 +206,7 @@ def _few(verdict: Verdict, interval: Because[Duration]) -> Alert:
             samples=verdict.samples,
             least=verdict.quality.least.map(str),
             selected=selected,
-            before=interval.map(lambda one: span(one, 4)),
+            before=remembered(interval),
         ),
         text(
             "{service}: {of} has too few observations for a verdict: {{{{ $value }}}} of {least}",

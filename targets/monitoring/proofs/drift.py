@@ -8,7 +8,7 @@ from ....compiler.record import Record
 from ....compiler.scenes.notation import NEVER, Series
 from ..proof import Alert, Check, Fired, Flows, Scene, fired, proven, silent
 from .contract import Breach, Levels, began, held, never, pace
-from .pods import length, wait
+from .pods import in_minutes, length, wait
 
 __all__ = ["Distance", "Whole", "drifted", "few"]
 
@@ -128,11 +128,11 @@ def _gap(one: Distance, alert: Alert, every: int) -> Scene:
     return Scene(name=name, series=held(phases, every), checks=checks, every=every, step=every)
 
 
-def few(one: Distance, alert: Alert) -> Alert:
-    """Columns have too few rows for a verdict, or none any more. A column counts for four windows after its end."""
+def few(one: Distance, alert: Alert, remembered: str) -> Alert:
+    """Columns have too few rows for a verdict, or none any more. One that has ended is `remembered` for a time."""
 
     def scenes(alert: Alert) -> Iterator[Scene]:
-        lasts = wait(alert)
+        lasts, counts = wait(alert), in_minutes(remembered)
         every, columns = pace(lasts), len(one.samples)
         good = one.seen(0.5)
         short = Breach(levels=one.seen(0.5, one.least - 1), value=columns)
@@ -142,10 +142,10 @@ def few(one: Distance, alert: Alert) -> Alert:
         checks = (
             *silent(alert, at + lasts - every),
             fired(alert, at + lasts, columns),
-            fired(alert, at + 2 * lasts - 2 * every, columns),
-            *silent(alert, at + 2 * lasts + every),
+            fired(alert, at + counts - 2 * every, columns),
+            *silent(alert, at + counts + every),
         )
-        gone = held([(at, good), (2 * lasts + 2 * every, {})], every)
+        gone = held([(at, good), (counts + 2 * every, {})], every)
         yield Scene(name="no column is measured any longer", series=gone, checks=checks, every=every, step=every)
 
     return proven(alert, scenes, one.healthy)

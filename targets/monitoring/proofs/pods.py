@@ -13,7 +13,7 @@ from ....compiler.scenes.served import target
 from ....schema.units import Duration
 from ..proof import Alert, Check, Flows, Scene, fired, silent
 
-__all__ = ["AT", "PODS", "Phases", "alike", "begins", "length", "restarts", "steady", "up", "wait"]
+__all__ = ["AT", "PODS", "Phases", "alike", "begins", "in_minutes", "length", "restarts", "steady", "up", "wait"]
 
 PODS = ("a", "b")
 
@@ -57,11 +57,12 @@ def restarts(service: ServicePlan, *replicas: Sequence[tuple[int, float]]) -> Se
 
 def wait(alert: Alert) -> int:
     """The minutes for which its expression must be true, written as `15m` or `1d12h`."""
-    return _minutes(alert["for"].value) if alert["for"] is not None else 0
+    return in_minutes(alert["for"].value) if alert["for"] is not None else 0
 
 
 @lru_cache(maxsize=64)  # the alerts of a system wait for one of a few times
-def _minutes(written: str) -> int:
+def in_minutes(written: str) -> int:
+    """A duration of PromQL, such as `1d12h`."""
     parts = re.findall("(?<![0-9])[0-9]+[a-z]", written)
     return int(sum(Duration.parse(part).amount for part in parts) // 60)
 

@@ -8,7 +8,7 @@ from ....compiler.record import Record
 from ....compiler.scenes.notation import Series
 from ..proof import Alert, Flows, Scene, fired, proven, silent
 from .contract import Breach, Levels, began, exact, held, never, pace
-from .pods import length, wait
+from .pods import in_minutes, length, wait
 
 __all__ = ["Judge", "estimated", "few", "low", "uncertain"]
 
@@ -96,11 +96,11 @@ def uncertain(judge: Judge, alert: Alert) -> Alert:
     return proven(alert, scenes, judge.healthy)
 
 
-def few(judge: Judge, alert: Alert) -> Alert:
-    """There are too few observations for a verdict, or none any more. A group counts for two waits after its end."""
+def few(judge: Judge, alert: Alert, remembered: str) -> Alert:
+    """There are too few observations for a verdict, or none any more. A group that ends is `remembered` for a time."""
 
     def scenes(alert: Alert) -> Iterator[Scene]:
-        lasts = wait(alert)
+        lasts, counts = wait(alert), in_minutes(remembered)
         every = pace(lasts)
         if judge.least > 1:
             short = Breach(levels=judge.seen(1, 2, 3, judge.least - 1), value=judge.least - 1, labels=judge.shown)
@@ -110,10 +110,10 @@ def few(judge: Judge, alert: Alert) -> Alert:
         ended = (
             *silent(alert, at + lasts - every),
             fired(alert, at + lasts, 0, judge.shown),
-            fired(alert, at + 2 * lasts - 2 * every, 0, judge.shown),
-            *silent(alert, at + 2 * lasts + every),
+            fired(alert, at + counts - 2 * every, 0, judge.shown),
+            *silent(alert, at + counts + every),
         )
-        gone = held([(at, judge.well), (2 * lasts + 2 * every, {})], every)
+        gone = held([(at, judge.well), (counts + 2 * every, {})], every)
         yield Scene(name="it is no longer measured", series=gone, checks=ended, every=every, step=every)
 
     return proven(alert, scenes, judge.healthy)
