@@ -97,7 +97,9 @@ def _needed(group: Body, alert: str, test: Body) -> Body:
     queries = [check["expr"] for check in test.get("promql_expr_test", ())]
     if checked or any(alert in query for query in queries):
         checked.add(alert)
-    alerts = [rule for rule in group["rules"] if rule.get("alert") in (_alerts(group) if alert == EVERY else checked)]
+    if alert == EVERY:
+        checked.update(_alerts(group))
+    alerts = [rule for rule in group["rules"] if rule.get("alert") in checked]
     read = "\n".join((*queries, *(rule["expr"] for rule in alerts)))
     kept = [rule for rule in group["rules"] if rule in alerts or ("record" in rule and rule["record"] in read)]
     return {**group, "rules": kept}
