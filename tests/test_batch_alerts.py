@@ -163,7 +163,7 @@ def test_only_a_declared_deadline_pages(tmp_path: Path) -> None:
         ("BatchDeadlineMissed", CREATED, 105, None),
         *(("BatchDeadlineMissed", HEALTHY, minute, None) for minute in (20, 65, 96, 130, 156, 190, 216, 250)),
         ("BatchDeadlineMissed", {}, 250, None),
-        ("ModelTooOld", HEALTHY, 125, "the model was trained 2h 5m 0s ago; the limit is 1h"),
+        ("ModelTooOld", HEALTHY, 61, "the model was trained 1h 1m 0s ago; the limit is 1h"),
         ("ModelTooOld", HEALTHY, 60, None),
     ],
 )

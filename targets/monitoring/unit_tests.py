@@ -37,6 +37,9 @@ QUIET: tuple[tuple[str, Flows, tuple[int, ...]], ...] = (
 EVERY = 10
 """The minutes between two evaluations there."""
 
+DAY = 1440
+"""Its minutes."""
+
 
 def unit_tests(
     scope: Scope, name: Because[str], groups: Iterable[Body | Because[Body]], rates: Sequence[Because[float]]
@@ -53,12 +56,9 @@ def unit_tests(
     made.setdefault(EVERY, []).extend(_quiet(alerts, busy, (rules, rates)))
     read, own = (naming.path_of(scope, "monitoring", kind, name) for kind in ("Rules", "Tests"))
     for every, found in sorted(made.items()):
-        body: Body = {
-            "rule_files": [read.rpartition("/")[2]],
-            "evaluation_interval": f"{every}m",
-            "tests": found,
-        }
-        path = own if every == 1 else own.replace(".yaml", f".every-{every}m.yaml")
+        interval = f"{every // DAY}d" if every % DAY == 0 else f"{every}m"
+        body: Body = {"rule_files": [read.rpartition("/")[2]], "evaluation_interval": interval, "tests": found}
+        path = own if every == 1 else own.replace(".yaml", f".every-{interval}.yaml")
         yield Artifact(path=path, body=body, why=_tests(name, found))
 
 

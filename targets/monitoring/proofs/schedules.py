@@ -17,7 +17,7 @@ from .pods import AT, begins, length, wait
 
 __all__ = ["absent", "failed", "late", "old", "overdue"]
 
-FORTNIGHT = 14 * 1440
+DAY = 1440
 
 STEP = 5
 """Minutes between two samples of something that takes hours: a sample is found for five minutes."""
@@ -124,13 +124,16 @@ def late(runs: Scheduled, alert: Alert, limit: Because[Duration], never: Because
 
 
 def old(alert: Alert, trained: int, oldest: int) -> Alert:
-    """The model is older than its limit, in seconds; evaluated once in two weeks, because the clock starts in 1970."""
+    """The model is older than its limit, in seconds.
+
+    The clock of a scene starts in 1970, so it is evaluated only then and on the day that counts.
+    """
 
     def scenes(alert: Alert) -> Iterator[Scene]:
-        seconds = FORTNIGHT * 60
-        last = (trained + oldest) // seconds
-        at = (last + 2) * FORTNIGHT
-        checks = (*silent(alert, last * FORTNIGHT), fired(alert, at, at * 60 - trained))
-        yield Scene(name="the model is not replaced", series={}, checks=checks, every=FORTNIGHT)
+        last = (trained + oldest) // (60 * DAY) * DAY
+        checks = silent(alert, last)
+        yield Scene(name="the model is not older than its limit", series={}, checks=checks, every=last)
+        told = fired(alert, last + DAY, (last + DAY) * 60 - trained)
+        yield Scene(name="the model is not replaced", series={}, checks=(told,), every=last + DAY)
 
     return proven(alert, scenes, lambda _: {})
