@@ -917,7 +917,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "born": ('born', 'default', ('enum', ('start', 'event')), 'event', 'most client libraries create a series when its labels first occur'),
     },
     "LatencySeries": {
-        "series": ('series', 'optional', ('scalar', 'series', ''), None, ''),
+        "series": ('series', 'required', ('scalar', 'series', ''), None, ''),
         "match": ('match', 'optional', ('scalar', 'matcher', ''), None, ''),
         "unit": ('unit', 'default', ('enum', ('s', 'ms', 'us')), 's', 'the Prometheus convention'),
         "buckets": ('buckets', 'list', ('list', ('number', None, None, False, False), ''), None, ''),
@@ -934,7 +934,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "match": ('match', 'optional', ('scalar', 'matcher', ''), None, ''),
     },
     "SeriesRef": {
-        "series": ('series', 'optional', ('scalar', 'series', ''), None, ''),
+        "series": ('series', 'required', ('scalar', 'series', ''), None, ''),
         "match": ('match', 'optional', ('scalar', 'matcher', ''), None, ''),
     },
     "Endpoint": {
@@ -1773,10 +1773,15 @@ EXACTLY_ONE: dict[str, tuple[str, ...]] = {
     'KeyReference': ('secret', 'configMap'),
     'PodVolume': ('configMap', 'secret', 'claim', 'size'),
     'Condition': ('min', 'max', 'versus'),
+    'InFlight': ('gauge', 'busy'),
     'Stage': ('shadow', 'canary', 'experiment', 'blueGreen'),
     'AlertRule': ('min', 'max', 'versus'),
     'SuccessCriterion': ('min', 'max', 'versus'),
     'WebhookReceiver': ('url', 'urlFrom'),
+}
+
+NEEDS: dict[str, dict[str, str]] = {
+    'InFlight': {'minus': 'gauge', 'unit': 'busy'},
 }
 
 ASCENDING: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {

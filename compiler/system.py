@@ -1493,7 +1493,7 @@ class LatencySeries(Part):
 
     __slots__ = fields = ("series", "match", "unit", "buckets", "settable", "covers", "born",)
 
-    series: Because[str] | None
+    series: Because[str]
     match: Because[str] | None
     unit: Because[Literal['s', 'ms', 'us']]
     buckets: tuple[Because[float], ...]
@@ -1520,7 +1520,7 @@ class SeriesRef(Part):
 
     __slots__ = fields = ("series", "match",)
 
-    series: Because[str] | None
+    series: Because[str]
     match: Because[str] | None
 
 

@@ -56,6 +56,7 @@ class Entry(NamedTuple):
     rows: tuple[Row, ...]
     not_yet: str = ""
     exactly_one: tuple[str, ...] = ()
+    needs: tuple[tuple[str, str], ...] = ()
     when: str = ""
     """For a variant: the key and value that select it."""
     tag: str = ""
@@ -183,6 +184,7 @@ def _entry(type_: ObjectType, when: str = "") -> Entry:
         rows=_rows(type_.fields, type_.name),
         not_yet=next(iter(places.values())) if all(places.values()) else "",
         exactly_one=type_.exactly_one,
+        needs=type_.needs,
         when=when,
     )
 

@@ -57,6 +57,7 @@ class ObjectType:
     doc: str
     fields: tuple[Field, ...]
     exactly_one: tuple[str, ...] = ()
+    needs: tuple[tuple[str, str], ...] = ()
     ascending: tuple[tuple[tuple[str, ...], str], ...] = ()
 
     @property
@@ -96,7 +97,8 @@ def _object(model: type[Section], language: Language) -> str:
         language.types[name] = ObjectType(name, "", ())  # reserves its place while its fields are read
         fields = tuple(_field(key, info, language) for key, info in model.model_fields.items())
         doc = " ".join((model.__doc__ or "").split())
-        language.types[name] = ObjectType(name, doc, fields, model.exactly_one, model.ascending)
+        needs = tuple(model.needs.items())
+        language.types[name] = ObjectType(name, doc, fields, model.exactly_one, needs, model.ascending)
     return name
 
 

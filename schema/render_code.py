@@ -123,6 +123,8 @@ def language_module(language: Language) -> str:
         out.append("    },\n")
     out.append("}\n\nEXACTLY_ONE: dict[str, tuple[str, ...]] = {\n")
     out += [f"    {t.name!r}: {t.exactly_one!r},\n" for t in objects if t.exactly_one]
+    out.append("}\n\nNEEDS: dict[str, dict[str, str]] = {\n")
+    out += [f"    {t.name!r}: {dict(t.needs)!r},\n" for t in objects if t.needs]
     out.append("}\n\nASCENDING: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {\n")
     out += [f"    {t.name!r}: {t.ascending!r},\n" for t in objects if t.ascending]
     out.append("}\n\nSINGULAR: dict[str, dict[str, str]] = {\n")

@@ -215,6 +215,8 @@ def _complete(type_: ObjectType, language: Language) -> Schema:
     made["additionalProperties"] = NOT_NULL
     if type_.exactly_one:
         made["anyOf"] = [{"required": [key]} for key in type_.exactly_one]
+    if type_.needs:
+        made["dependentRequired"] = {key: [other] for key, other in type_.needs}
     return made
 
 

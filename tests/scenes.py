@@ -13,9 +13,11 @@ import math
 import os
 import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from mlspec.terminal import promtool as programs
 
 from .support import tool
 
@@ -31,6 +33,7 @@ __all__ = [
     "proves",
     "proves_each",
     "reads",
+    "shipped",
     "told_at",
     "verdict",
 ]
@@ -67,6 +70,13 @@ def promtool(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+def shipped(files: Mapping[str, str], name: str = "tests") -> dict[str, str]:
+    """What promtool says about the tests of a bundle as they are, by the file: those whose names start with `name`."""
+    own = {path.rpartition("/")[2]: text for path, text in files.items() if path.startswith("monitoring/")}
+    told = programs.run(own, [path for path in own if path.startswith(name)])
+    return {path: said for path, (_, said) in told.items()}
 
 
 def told_at(

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeVar
 
 from mlspec.compiler.bind.leaf import parse
-from mlspec.compiler.language import ASCENDING, EXACTLY_ONE, OBJECTS, UNIONS, Entry, Kind
+from mlspec.compiler.language import ASCENDING, EXACTLY_ONE, NEEDS, OBJECTS, UNIONS, Entry, Kind
 from mlspec.schema.scalars import SCALARS
 
 __all__ = ["Shape", "readable"]
@@ -37,6 +37,7 @@ class Shape:
         if exclusive:
             kept = next((key for key in exclusive if given.get(key) is not None), None) or self.pick(exclusive)
             wanted = [key for key in table if key == kept or (key in wanted and key not in exclusive)]
+        wanted = [key for key in wanted if NEEDS.get(name, {}).get(key, key) in wanted]
         drawn = {key: given[key] if key in given else self.value(table[key][2], depth + 1) for key in wanted}
         made = {key: value for key, value in drawn.items() if key not in given or value is not None}
         for keys, _ in ASCENDING.get(name, ()):

@@ -23,6 +23,7 @@ from mlspec.targets.registry import BACKENDS
 from mlspec.terminal import promtool
 from mlspec.terminal.render import rehearsal
 
+from .scenes import shipped
 from .support import dumped, tool
 from .test_model_alerts import RULES, watching
 
@@ -139,6 +140,24 @@ def test_each_reason_to_train_has_a_fault_and_each_fault_a_reason(tmp_path: Path
     assert [fault for _, fault in pairs] == [
         "data-violation", "skew", "labels-late", "features-stale", "loop-broken", "monitor-silent",
     ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_an_alert_on_drift_may_need_more_rows_than_any_number_that_we_know(tmp_path: Path) -> None:
+    """Too few rows are a fault that hides a reason to train, so the scenes of that alert have enough of them."""
+    tool("promtool")
+    drift = {
+        "reference": "s3://models/profile.json",
+        "minSamples": 3_000_000,
+        "features": {"method": "psi", "threshold": 0.3},
+    }
+    made = watching(drift=drift, segments=[])
+    made["retraining"] = {"triggers": ["quality-drop"]}
+    (tmp_path / "mlspec.yaml").write_text(dumped(made))
+    (tmp_path / ".git").mkdir()
+    bundles = mlspec.compile(tmp_path / "mlspec.yaml").bundles
+    told = shipped(bundles["default"].files, "tests-model.every-240m")
+    assert told == {"tests-model.every-240m.yaml": "SUCCESS"}
 
 
 QUERIED: dict[str, Any] = {"rules": [{"metric": "abstained", "max": "20%"}], "quality": None, "drift": None}

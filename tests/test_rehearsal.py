@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,9 +26,11 @@ from mlspec.targets.registry import BACKENDS
 from mlspec.terminal import promtool
 from mlspec.terminal.rehearsed import rehearsals
 
+from .online import RUNTIMES, spec
+from .scenes import shipped
 from .support import EXAMPLES, ROOT, dumped, run, tool
 from .systems import generated
-from .test_model_proofs import alike
+from .test_model_proofs import alike, compiled, failed
 
 MINIMAL = ROOT / "examples" / "minimal" / "mlspec.yaml"
 FORECAST = ROOT / "examples" / "demand-forecast" / "mlspec.yaml"
@@ -79,21 +82,46 @@ def test_every_scene_of_a_generated_system_passes(seed: int, tmp_path: Path) -> 
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(dumped(body))
     (tmp_path / ".git").mkdir()
-    told: dict[str, tuple[bool, str]] = {}
-    for name, bundle in mlspec.compile(tmp_path / "mlspec.yaml").bundles.items():
-        own = {path.rpartition("/")[2]: text for path, text in bundle.files.items() if path.startswith("monitoring/")}
-        found = promtool.run(own, [file for file in own if file.startswith("tests")])
-        told |= {f"{name}/{file}": one for file, one in found.items()}
+    bundles = mlspec.compile(tmp_path / "mlspec.yaml").bundles
+    told = {(name, file): said for name, bundle in bundles.items() for file, said in shipped(bundle.files).items()}
     assert len(told) > 5
-    assert {name: said for name, (passed, said) in told.items() if not passed} == {}
+    assert {place: said for place, said in told.items() if said != "SUCCESS"} == {}
+
+
+IN_FLIGHT: dict[str, dict[str, Any]] = {
+    "a counter of arrivals, and that of requests": {"gauge": "arrived_total", "minus": "http_requests_total"},
+    "two counters of their own": {"gauge": "arrived_total", "minus": "ended_total"},
+    "the time spent on requests": {"busy": "busy_seconds_total"},
+    "a gauge, and one of those that wait": {"gauge": "running", "plus": "waiting"},
+}
+"""What a server may export of the requests in flight."""
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_every_scene_of_a_runtime_passes(runtime: str, tmp_path: Path) -> None:
+    tool("promtool")
+    made = list(cases(compiled(tmp_path, spec(runtime)).bundle))
+    assert len(made) > 20
+    assert failed(made) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("in_flight", IN_FLIGHT.values(), ids=IN_FLIGHT)
+def test_every_scene_passes_for_what_a_server_exports(in_flight: dict[str, Any], tmp_path: Path) -> None:
+    tool("promtool")
+    made = spec("custom", serving__container__metrics__inFlight=in_flight)
+    bundle = compiled(tmp_path, made).bundle
+    reading = [case for case in cases(bundle) if case.alert in ("ModelServiceSaturated", "ModelRequestsHang", EVERY)]
+    assert {case.alert for case in reading} >= {"ModelServiceSaturated", EVERY}
+    assert failed(reading) == {}
 
 
 @pytest.mark.slow
 def test_the_files_next_to_the_rules_pass_as_they_are() -> None:
     tool("promtool")
     files = mlspec.compile(FORECAST).bundles["staging"].files
-    own = {path.rpartition("/")[2]: text for path, text in files.items() if path.startswith("monitoring/")}
-    assert promtool.run(own, ["tests.yaml"])["tests.yaml"] == (True, "SUCCESS")
+    assert shipped(files, "tests.yaml") == {"tests.yaml": "SUCCESS"}
     assert "tests" not in files["kustomization.yaml"]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from .online import emitted, refused, spec
+from .test_traps_monitoring import alerts
 
 RUNTIME = "custom"
 CONTAINER: dict[str, Any] = spec(RUNTIME)["serving"]["container"]
@@ -25,6 +26,31 @@ def test_trap_a_counter_without_a_series_counts_nothing(tmp_path: Path, counter:
     metrics = {**CONTAINER["metrics"], counter: [{"match": 'code="500"'}]}
     found = refused(tmp_path, RUNTIME, serving__container={**CONTAINER, "metrics": metrics})
     assert found == [f"MLS009: missing `series` in `{counter}`"]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "message"),
+    [
+        ({"inFlight": {"busy": "busy_total", "minus": "ended_total"}}, "MLS009: `minus` needs `gauge`"),
+        ({"inFlight": {"gauge": "running", "unit": "ms"}}, "MLS009: `unit` needs `busy`"),
+        ({"inFlight": {"plus": "waiting"}}, "MLS009: `inFlight` needs `gauge` or `busy`"),
+        ({"inFlight": {"gauge": "running", "busy": "busy_total"}}, "MLS017: `gauge` and `busy` cannot both be set"),
+        ({"queue": {"match": 'kind="live"'}}, "MLS009: missing `series` in `queue`"),
+        ({"saturation": {"match": 'kind="live"'}}, "MLS009: missing `series` in `saturation`"),
+        ({"firstToken": {"buckets": [1, 2]}}, "MLS009: missing `series` in `firstToken`"),
+    ],
+)
+def test_trap_a_metric_that_nothing_could_read(tmp_path: Path, metrics: dict[str, Any], message: str) -> None:
+    made = {**CONTAINER, "metrics": {**CONTAINER["metrics"], **metrics}}
+    assert message in refused(tmp_path, RUNTIME, serving__container=made)
+
+
+def test_trap_the_matchers_of_the_saturation(tmp_path: Path) -> None:
+    """Without them, the alert would read the saturation of other resources, too."""
+    saturation = {"series": "used_ratio", "match": 'resource="slots"'}
+    made = {**CONTAINER, "metrics": {**CONTAINER["metrics"], "saturation": saturation}}
+    (rule,) = alerts(emitted(tmp_path, RUNTIME, serving__container=made), "ModelServiceSaturated")
+    assert rule["expr"].startswith('max(used_ratio{namespace="default",job="default/fraud",resource="slots"}) > ')
 
 
 def test_trap_readiness_and_liveness_have_different_endpoints(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from .. import system
 from ..because import Because, Derived
 from ..catalog.load import ships
 from ..diagnostics import Diagnostic
-from ..language import EXACTLY_ONE, OBJECTS, SINGULAR, UNIONS, Entry, Kind
+from ..language import EXACTLY_ONE, NEEDS, OBJECTS, SINGULAR, UNIONS, Entry, Kind
 from ..layer import SAME_EVERYWHERE, Layered
 from ..layer.merge import desugar
 from ..part import Named, Part
@@ -111,6 +111,7 @@ class Binder:
                 values[key] = value
         if node is not None:
             self._exactly_one(type_name, node, path)
+            self._needs(type_name, node, path)
             for fall in falls(type_name, values, node):
                 self.wrong.falls(fall, path)
         return part
@@ -163,6 +164,14 @@ class Binder:
                 self.wrong.lacks_one_of(wanted, node, path)
         for key in given[1:]:
             self.wrong.both(given[0], key, node, path)
+
+    def _needs(self, type_name: str, node: Mapping, path: str) -> None:
+        for key, other in NEEDS.get(type_name, {}).items():
+            if key in node.entries and other not in node.entries:
+                if self.partial:
+                    self.lacking += 1
+                else:
+                    self.wrong.alone(key, other, node, path)
 
     def _value(self, kind: Kind, node: Node, path: str) -> Any:
         if isinstance(node, Scalar):

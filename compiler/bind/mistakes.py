@@ -175,6 +175,11 @@ class Mistakes:
         help_ = f"keep either `{first}` or `{second}`"
         self.add("MLS017", message, node.keys[second], path, others=(other,), note=note, help=help_)
 
+    def alone(self, key: str, other: str, node: Mapping, path: str) -> None:
+        """A key that has no meaning without another one."""
+        message, note = f"`{key}` needs `{other}`", f"without `{other}`, nothing can use it"
+        self.add("MLS009", message, node.keys[key], path, note=note, help=f"add `{other}`, or remove `{key}`")
+
     def falls(self, fall: Fall, path: str) -> None:
         """Two values in the wrong order."""
         low, high, larger, smaller = fall.low, fall.high, shown(fall.below.text), shown(fall.above.text)

@@ -18,6 +18,7 @@ from .notation import Series, counter, gauge, labeled
 __all__ = [
     "Flow",
     "Unknown",
+    "ended",
     "flying",
     "histograms",
     "idle",
@@ -144,7 +145,7 @@ def histograms(
     """The histograms of all latency objectives. Slow requests miss the bound of `slow`, and every lower one."""
     known: dict[str, LatencySeries] = {}
     for series in (*(one.series for one in service.objectives.all), service.metrics.latency):
-        if series is not None and series.series is not None:
+        if series is not None:
             known.setdefault(series.series.value, series)
     made: Series = {}
     for series in known.values():
@@ -161,7 +162,6 @@ def _histogram(
     series: LatencySeries,
     step: int,
 ) -> Series:
-    assert series.series is not None
     labels = example([bound(series.match, service.model).value if series.match is not None else ""])
     if labels is None:
         raise Unknown(series.series.value)
@@ -202,7 +202,7 @@ def flying(service: ServicePlan, of: Mapping[str, str], phases: Sequence[tuple[i
 def waiting(service: ServicePlan, of: Mapping[str, str], phases: Sequence[tuple[int, float]]) -> Series:
     """The requests that wait at one replica."""
     queue = service.metrics.queue
-    if queue is None or queue.series is None:
+    if queue is None:
         return {}
     return {selected(service, queue.series, queue.match, of): gauge(phases)}
 
@@ -212,5 +212,17 @@ def idle(service: ServicePlan, of: Mapping[str, str], flows: Sequence[Flow]) -> 
     known = service.metrics.in_flight
     if known is not None and known.gauge is not None and known.minus is not None:  # a counter of those that arrive
         arrived = [(flow.minutes, flow.rate) for flow in flows]
-        return {**requests(service, of, flows), selected(service, known.gauge, known.match, of): counter(arrived)}
+        return {**ended(service, of, flows), selected(service, known.gauge, known.match, of): counter(arrived)}
     return flying(service, of, [(sum(flow.minutes for flow in flows), 0.0)])
+
+
+def ended(service: ServicePlan, of: Mapping[str, str], flows: Sequence[Flow]) -> Series:
+    """The counters of requests, and that of those in flight that end, which may be another one."""
+    made, known = requests(service, of, flows), service.metrics.in_flight
+    if known is None or known.minus is None:
+        return made
+    metrics = service.metrics
+    counters = (*metrics.requests, *metrics.successes, *metrics.errors, *metrics.canceled)
+    if known.minus.value in {one.series.value for one in counters}:
+        return made
+    return {**made, selected(service, known.minus, known.match, of): counter([(f.minutes, f.rate) for f in flows])}

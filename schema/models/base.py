@@ -14,6 +14,7 @@ Each field documents its meaning, its unit, and what happens when it is omitted:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -30,10 +31,12 @@ class Section(BaseModel):
     """A mapping of the language: keys are camelCase, and unknown keys are errors.
 
     `exactly_one` names mutually exclusive keys; exactly one of them must be present. `ascending` lists keys whose
-    values must not fall in this order, each group with the reason; the items of a list count like keys.
+    values must not fall in this order, each group with the reason; the items of a list count like keys. `needs` names
+    keys that have no meaning without another one.
     """
 
     exactly_one: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[Mapping[str, str]] = {}
     ascending: ClassVar[Ascending] = ()
 
     model_config = ConfigDict(

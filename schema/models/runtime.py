@@ -6,7 +6,8 @@ service all use this section of the language.
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from .base import (
     BoundedDuration,
@@ -130,7 +131,7 @@ class DeviceMemory(Section):
 class SeriesRef(Section):
     """One Prometheus series, with the label matchers that select it."""
 
-    series: Series | None = optional("The name as exported, including `_total` if it has one.")
+    series: Series = required("The name as exported, including `_total` if it has one.")
     match: Matcher | None = optional(
         "Label matchers that every query needs; `{model}` is replaced with the model name."
     )
@@ -158,7 +159,7 @@ class Counter(Section):
 class LatencySeries(Section):
     """A latency histogram."""
 
-    series: Series | None = optional("The base name, without `_bucket`.")
+    series: Series = required("The base name, without `_bucket`.")
     match: Matcher | None = optional(
         "Label matchers that every query needs; `{model}` is replaced with the model name."
     )
@@ -181,11 +182,14 @@ class LatencySeries(Section):
 class InFlight(Section):
     """The number of requests in flight: a gauge, or busy seconds per second (Little's law)."""
 
+    exactly_one: ClassVar[tuple[str, ...]] = ("gauge", "busy")
+    needs: ClassVar[Mapping[str, str]] = {"minus": "gauge", "unit": "busy"}
+
     gauge: Series | None = optional("A gauge of requests in flight, or with `minus`, a counter of those that arrived.")
     busy: Series | None = optional("A counter of time spent on requests; its rate is the number in flight.")
     plus: Series | None = optional("A gauge of requests that wait, if the first series leaves them out.")
     minus: Series | None = optional("A counter of requests that ended, if `gauge` counts those that arrived.")
-    unit: Literal["s", "ms", "us"] = default("s", "The unit of that counter.", "the Prometheus convention")
+    unit: Literal["s", "ms", "us"] = default("s", "The unit of `busy`.", "the Prometheus convention")
     match: Matcher | None = optional(
         "Label matchers that every query needs; `{model}` is replaced with the model name."
     )

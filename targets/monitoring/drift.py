@@ -87,7 +87,7 @@ def judged(watched: Watched, drift: DriftPlan) -> Iterator[Judged]:
 
 def _judged(one: _Subject, distance: Distance, *rules: Alert) -> Judged:
     """Some alerts on one subject, with the series that they read."""
-    well = (("mlspec_drift_distance", distance.distance, 0.0), ("mlspec_drift_samples", distance.samples, 1e6))
+    read = (("mlspec_drift_distance", distance.distance[0]), ("mlspec_drift_samples", distance.samples[0]))
     labels = {
         name: label.value for name, label in (("column", one.column), ("segment", one.segment)) if label is not None
     }
@@ -98,9 +98,9 @@ def _judged(one: _Subject, distance: Distance, *rules: Alert) -> Judged:
                 name=name,
                 selected=one.of(name),
                 interval=one.drift.part.window,
-                well=Well(series=own[0], value=value, labels=labels, alone=True),
+                well=Well(series=own, value=float(distance.well[own]), labels=labels, alone=True),
             )
-            for name, own, value in well
+            for name, own in read
         ),
     )
 

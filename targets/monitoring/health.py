@@ -98,8 +98,8 @@ def _saturation(service: ServicePlan) -> Iterator[Body]:
 def in_use(service: ServicePlan) -> Because[str] | None:
     """The share in use of the resource that runs out first, or of the slots; None if nothing tells."""
     metrics, indicators = service.metrics, Indicators(service)
-    if metrics.saturation is not None and metrics.saturation.series is not None:
-        return text("max({series}{{{match}}})", series=metrics.saturation.series, match=indicators.match)
+    if metrics.saturation is not None:
+        return text("max({series})", series=indicators.selected(metrics.saturation.series, metrics.saturation.match))
     flying = indicators.in_flight(fixed("5m", "longer than a spike"))
     if flying is None or service.mean_time is None:
         return None

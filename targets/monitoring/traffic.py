@@ -72,9 +72,9 @@ def _hanging(service: ServicePlan) -> Iterator[Body]:
 def _gauges(service: ServicePlan) -> list[Because[str]]:
     """The gauges of requests that the replicas work on, or that wait."""
     flying, queue = service.metrics.in_flight, service.metrics.queue
-    known = [(flying.gauge, flying.match)] if flying is not None else []
+    known = [(flying.gauge, flying.match)] if flying is not None and flying.gauge is not None else []
     known += [(queue.series, queue.match)] if queue is not None else []
-    return [_selected(service, series, match) for series, match in known if series is not None]
+    return [_selected(service, series, match) for series, match in known]
 
 
 def _ended(service: ServicePlan) -> Because[str] | None:

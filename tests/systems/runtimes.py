@@ -110,7 +110,7 @@ def _vocabulary(maker: Maker) -> dict[str, Any]:
         latency=maker.free("LatencySeries", **latency),
         firstToken=None,
         interToken=None,
-        inFlight=maker.free("InFlight", gauge=maker.pick((None, "own_in_flight")), busy="own_busy"),
+        inFlight=maker.free("InFlight", **maker.pick(({"gauge": "own_in_flight"}, {"busy": "own_busy"}))),
         queue=maker.free("SeriesRef", series="own_queue"),
         saturation=maker.free("SeriesRef", series="own_saturation"),
     )

@@ -92,7 +92,7 @@ def _left(share: float) -> str:
 
 def _latency(service: ServicePlan, said: str, answers: Answers) -> Iterator[Fact]:
     series = service.metrics.latency
-    if series is None or series.series is None:
+    if series is None:
         return
     value, asked = answers.value(key(service.name.value, said)), getattr(service.bounds("latency"), said, None)
     found = None if value is None else value / SCALES[series.unit.value]

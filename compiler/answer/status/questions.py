@@ -69,7 +69,7 @@ def _online(plan: Plan) -> Iterator[Question]:
 
 def _latency(service: ServicePlan, indicators: Indicators) -> Iterator[Question]:
     series = service.metrics.latency
-    if series is None or series.series is None:
+    if series is None:
         return
     name = service.name.value
     for said, quantile in QUANTILES:
@@ -80,7 +80,6 @@ def _latency(service: ServicePlan, indicators: Indicators) -> Iterator[Question]
 
 
 def _rate(series: LatencySeries, indicators: Indicators, suffix: str) -> str:
-    assert series.series is not None
     own = bound(series.match, indicators.service.model) if series.match is not None else None
     match = matchers(indicators.match, own)
     return rate(selector(series.series, match, suffix), fixed(WINDOW, "the window of a status")).value

@@ -106,7 +106,7 @@ class Objectives:
             asked: Because[Duration] | None = getattr(latency, percentile)
             if asked is None:
                 continue
-            if series is None or series.series is None:
+            if series is None:
                 raise self._not_exported(name if name == "latency" else f"{name} latency", asked)
             bucket = self._bucket(asked, series)
             promised = because(target, f"the bound is on {percentile}", asked)

@@ -67,10 +67,8 @@ class Curves:
         good, every = (self._by(rate(counter, self._window)) for counter in self._indicators.timed(objective))
         return text("1 - {good}\n/ ({every} > 0)", good=good, every=every)
 
-    def quantile(self, share: str, series: LatencySeries) -> Because[str] | None:
+    def quantile(self, share: str, series: LatencySeries) -> Because[str]:
         """A quantile in the unit of the histogram, such as `0.99`, interpolated between two buckets."""
-        if series.series is None:
-            return None
         buckets = rate(self._indicators.selected(series.series, series.match, "_bucket"), self._window)
         return text(f"histogram_quantile({share}, sum by (le, {VERSION}) ({{buckets}}))", buckets=buckets)
 

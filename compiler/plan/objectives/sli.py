@@ -65,7 +65,7 @@ class Indicators:
         None if the runtime times every request, however it ends.
         """
         histogram, every = self.service.metrics.latency, self.requests(window)
-        if every is None or histogram is None or histogram.series is None or histogram.covers.value != "successes":
+        if every is None or histogram is None or histogram.covers.value != "successes":
             return None
         timed = counted(self.selected(histogram.series, histogram.match, "_count"), window, histogram.born)
         return text("({every} - {timed})", every=every, timed=timed)
@@ -133,7 +133,6 @@ class Indicators:
         """The counters of the requests that completed in time, and of all timed requests."""
         histogram = objective.series
         assert histogram is not None
-        assert histogram.series is not None
         assert objective.bucket is not None
         every = self.selected(histogram.series, histogram.match, "_count")
         return self.selected(histogram.series, histogram.match, "_bucket", objective.bucket.bound), every
@@ -181,7 +180,7 @@ class Indicators:
     def waiting(self) -> Because[str] | None:
         """The requests that wait over all replicas; None if the runtime does not export them."""
         queue = self.service.metrics.queue
-        if queue is None or queue.series is None:
+        if queue is None:
             return None
         own = bound(queue.match, self.service.model) if queue.match is not None else None
         return text("sum({queue})", queue=selector(queue.series, matchers(self.match, own)))

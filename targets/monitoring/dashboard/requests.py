@@ -137,14 +137,10 @@ def latency(service: ServicePlan) -> Iterator[Panel]:
 
 def _percentiles(service: ServicePlan, name: Measured, series: LatencySeries) -> Iterator[Panel]:
     known = curves(service)
-    asked = {percentile: known.quantile(share, series) for percentile, share in QUANTILES.items()}
     queries = tuple(
-        Query(asks=query, legend=f"{percentile} {EACH_VERSION}")
-        for percentile, query in asked.items()
-        if query is not None
+        Query(asks=known.quantile(share, series), legend=f"{percentile} {EACH_VERSION}")
+        for percentile, share in QUANTILES.items()
     )
-    if not queries:
-        return
     bounds = service.bounds(name)
     given = {each: bound for each in bounds.fields if (bound := getattr(bounds, each)) is not None}
     yield Panel(

@@ -48,9 +48,14 @@ class Distance(Record):
         """A distance, as a share of the threshold."""
         return round(self.threshold * share, 9) if share != 1 else self.threshold
 
+    @property
+    def well(self) -> Levels:
+        """A distance of half the threshold, with enough rows."""
+        return self.seen(0.5, 2 * self.least)
+
     def healthy(self, flows: Flows) -> Series:
         """The series when all is well."""
-        return held([(length(flows), self.seen(0.5, 2 * self.least))], 1)
+        return held([(length(flows), self.well)], 1)
 
 
 class Whole(Record):

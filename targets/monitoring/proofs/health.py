@@ -57,8 +57,8 @@ def saturated(service: ServicePlan, alert: Alert) -> Alert:
         made = alike(service, [(AT + minutes, 1)])
         for pod in PODS:
             of = target(service, None, pod)
-            if known is not None and known.series is not None:
-                made[selected(service, known.series, None, of)] = gauge([(AT, before), (minutes, after)])
+            if known is not None:
+                made[selected(service, known.series, known.match, of)] = gauge([(AT, before), (minutes, after)])
             else:
                 slots = service.slots.value
                 made |= flying(service, of, [(AT, before * slots), (minutes, after * slots)])
@@ -74,7 +74,7 @@ def saturated(service: ServicePlan, alert: Alert) -> Alert:
         return made
 
     def scenes(alert: Alert) -> Iterator[Scene]:
-        rest, exact = wait(alert) + END + 7, known is not None and known.series is not None
+        rest, exact = wait(alert) + END + 7, known is not None
         late = 0 if exact or _gauged(service) else 6
         yield from begins(alert, f"{above:.1%} are in use", used(limit / 2, above, rest), above, late=late)
         name = "exactly the limit is in use" if exact else f"{0.97 * limit:.1%} are in use"
@@ -86,10 +86,10 @@ def saturated(service: ServicePlan, alert: Alert) -> Alert:
             yield _pause(service, alert, limit)
 
     def healthy(flows: Flows) -> Series:
-        if known is not None and known.series is not None:
+        if known is not None:
             found = {target(service, None, pod)["pod"]: target(service, None, pod) for pod in PODS}
             values = gauge([(length(flows), limit / 2)])
-            return {selected(service, known.series, None, of): values for of in found.values()}
+            return {selected(service, known.series, known.match, of): values for of in found.values()}
         made = steady(service, flows)
         ends = service.metrics.in_flight is not None and service.metrics.in_flight.minus is not None
         for pod in PODS[:1] if ends else PODS:  # the requests of the first one alone have series of their ends

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from ....compiler.because import Because
 from ....compiler.plan.service import ServicePlan
 from ....compiler.scenes.notation import Series, counter
-from ....compiler.scenes.served import Flow, idle, requests, selected, target, waiting
+from ....compiler.scenes.served import Flow, ended, idle, requests, selected, target, waiting
 from ....schema.units import Rate
 from ..proof import Alert, Check, Fired, Flows, Scene, fired, proven, silent
 from .pods import AT, alike, length, wait
@@ -22,6 +22,9 @@ def hanging(service: ServicePlan, alert: Alert, window: int) -> Alert:
     """Requests arrive, and none ends for a window, in minutes."""
     of, flies, queue = target(service), service.metrics.in_flight, service.metrics.queue
 
+    def seen(flows: Flows, arriving: Sequence[tuple[int, float]]) -> Series:
+        return {**ended(service, of, flows), **gauges(flows, arriving)}
+
     def gauges(flows: Flows, arriving: Sequence[tuple[int, float]]) -> Series:
         """The gauges grow by what arrives; a counter of arrivals also by what ends."""
         made: Series = {}
@@ -29,7 +32,7 @@ def hanging(service: ServicePlan, alert: Alert, window: int) -> Alert:
             ends = [flow.rate if flies.minus is not None else 0.0 for flow in flows]
             grown = [(minutes, more + end) for (minutes, more), end in zip(arriving, ends, strict=True)]
             made[selected(service, flies.gauge, flies.match, of)] = counter(grown)
-        if queue is not None and queue.series is not None:
+        if queue is not None:
             made[selected(service, queue.series, queue.match, of)] = counter(arriving)
         return made
 
@@ -37,16 +40,14 @@ def hanging(service: ServicePlan, alert: Alert, window: int) -> Alert:
         first, rest = 2 * AT, window + wait(alert) + 5
         at = first + window + wait(alert) + 2
         flows = [Flow(minutes=first, rate=RATE), Flow(minutes=rest, rate=0)]
-        hangs = gauges(flows, [(first, 0), (rest, 1)])
-        checks = (*silent(alert, at - 4), fired(alert, at, (at - first) * len(hangs)))
-        yield Scene(
-            name="requests arrive, and none ends", series={**requests(service, of, flows), **hangs}, checks=checks
-        )
+        hangs = [(first, 0), (rest, 1)]
+        checks = (*silent(alert, at - 4), fired(alert, at, (at - first) * len(gauges(flows, hangs))))
+        yield Scene(name="requests arrive, and none ends", series=seen(flows, hangs), checks=checks)
         works = [Flow(minutes=first, rate=RATE), Flow(minutes=rest, rate=RATE, failing=1.0)]
-        slow = {**requests(service, of, works), **gauges(works, [(first, 0), (rest, 1)])}
-        yield Scene(name="requests arrive, and those that end fail", series=slow, checks=silent(alert, at))
-        stuck = {**requests(service, of, flows), **gauges(flows, [(first, 1), (rest, 0)])}
-        yield Scene(name="a gauge is stuck, and no request arrives", series=stuck, checks=silent(alert, at))
+        slow, quiet = seen(works, hangs), silent(alert, at)
+        yield Scene(name="requests arrive, and those that end fail", series=slow, checks=quiet)
+        stuck = seen(flows, [(first, 1), (rest, 0)])
+        yield Scene(name="a gauge is stuck, and no request arrives", series=stuck, checks=quiet)
 
     def healthy(flows: Flows) -> Series:
         return {

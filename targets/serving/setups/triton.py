@@ -226,7 +226,7 @@ def _warmup(requests: Because[int], inputs: tuple[Input, ...]) -> Iterator[str |
 def _histogram(service: ServicePlan) -> Iterator[str | Because[str]]:
     buckets = service.objectives.buckets("latency")
     series = service.metrics.latency
-    if buckets is None or not buckets.value or series is None or series.series is None:
+    if buckets is None or not buckets.value or series is None:
         return
     listed = buckets.map(lambda bounds: ", ".join(format(bound.normalize(), "f") for bound in bounds))
     yield "model_metrics {"
