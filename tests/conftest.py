@@ -18,6 +18,7 @@ from mlspec.compiler.record import Record
 from mlspec.terminal.cache import key
 
 from .cached import Place
+from .quick import Stopwatch
 from .shared import Shared
 from .support import ROOT
 
@@ -34,9 +35,25 @@ settings.register_profile("untimed", deadline=None)  # speed is measured by benc
 settings.load_profile("untimed")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Measure the tests, for `make quick`."""
+    if not hasattr(config, "workerinput") and config.pluginmanager.has_plugin("cacheprovider"):
+        config.pluginmanager.register(Stopwatch())
+
+
 def pytest_collection_finish() -> None:
     """Look for cycles rarely: a compilation creates many objects and few cycles, and looking takes a third of it."""
     gc.set_threshold(200_000)
+    gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Keep collections short: commands collect garbage after each system, and would look at all that tests remember."""
+    yield
+    if nextitem is None or nextitem.path != item.path:
+        gc.collect()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
