@@ -45,6 +45,37 @@ def test_trap_a_metric_that_nothing_could_read(tmp_path: Path, metrics: dict[str
     assert message in refused(tmp_path, RUNTIME, serving__container=made)
 
 
+def _matched(name: str) -> dict[str, str]:
+    return {"series": name, "match": f'of="{name}"', "born": "start"}
+
+
+EXPORTED: dict[str, Any] = {
+    "path": "/own",
+    "requests": [_matched("requests_total")],
+    "errors": [_matched("errors_total")],
+    "canceled": [_matched("canceled_total")],
+    "latency": {**_matched("latency"), "unit": "ms", "buckets": [50, 100, 200], "settable": True},
+    "queue": {"series": "waiting", "match": 'of="queue"'},
+    "saturation": {"series": "used", "match": 'of="slots"'},
+}
+
+
+@pytest.mark.parametrize("covers", ["requests", "successes"])
+@pytest.mark.parametrize(
+    "in_flight",
+    [{"gauge": "arrived_total", "minus": "ended_total"}, {"busy": "busy_total", "unit": "ms"}],
+    ids=["counts", "times"],
+)
+def test_trap_all_that_a_server_exports_has_an_effect(tmp_path: Path, covers: str, in_flight: dict[str, str]) -> None:
+    """Otherwise, an error would ask its author to remove what is true."""
+    latency = {**EXPORTED["latency"], "covers": covers}
+    metrics = {**EXPORTED, "latency": latency, "inFlight": {**in_flight, "plus": "queued", "match": 'of="server"'}}
+    canary = [{"canary": {"steps": ["10%", "50%"]}}]
+    made = emitted(tmp_path, RUNTIME, serving__container={**CONTAINER, "metrics": metrics}, rollout__stages=canary)
+    told = {metric["name"] for one in made.all("AnalysisTemplate") for metric in one["spec"]["metrics"]}
+    assert ("most-requests-unfinished" in told) is (covers == "successes")
+
+
 def test_trap_the_matchers_of_the_saturation(tmp_path: Path) -> None:
     """Without them, the alert would read the saturation of other resources, too."""
     saturation = {"series": "used_ratio", "match": 'resource="slots"'}

@@ -68,7 +68,7 @@ class Indicators:
         if every is None or histogram is None or histogram.covers.value != "successes":
             return None
         timed = counted(self.selected(histogram.series, histogram.match, "_count"), window, histogram.born)
-        return text("({every} - {timed})", every=every, timed=timed)
+        return text("({every} - {timed})", every=every, timed=timed).also(histogram.covers)
 
     def _total(self, counters: tuple[Counter, ...], window: str) -> Because[str] | None:
         sums = {
