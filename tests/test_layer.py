@@ -127,6 +127,41 @@ def test_null_where_nothing_is_below_is_a_mistake(tmp_path: Path) -> None:
     assert messages(compiled(tmp_path, "constraints: {budget: null}"))[0].startswith("MLS011")
 
 
+@pytest.mark.parametrize(
+    ("part", "file", "changed", "without"),
+    [
+        ("latency: {match: 'own=\"x\"'}", "monitoring/rules.yaml", 'digit-reader",own="x",le', 'digit-reader",le'),
+        ("inFlight: {plus: null}", "autoscaling/scaledobject.yaml", "inference_request_duration_us", "pending"),
+        ("inFlight: {gauge: own}", "autoscaling/scaledobject.yaml", "sum(own{", "inference_request_duration_us"),
+        ("inFlight: {gauge: own, busy: null}", "autoscaling/scaledobject.yaml", "sum(own{", "request_duration_us"),
+    ],
+)
+@pytest.mark.parametrize("section", ["platform", "clusters.big"])
+def test_a_platform_file_may_write_a_part_of_an_entry_of_the_catalog(
+    tmp_path: Path, section: str, part: str, file: str, changed: str, without: str
+) -> None:
+    """It may remove a value of the entry, and choose another alternative than the entry does."""
+    first, _, second = section.partition(".")
+    runtimes = f"{{runtimes: {{triton: {{metrics: {{{part}}}}}}}}}"
+    written = f"{first}: {{{second}: {runtimes}}}" if second else f"{first}: {runtimes}"
+    head = "apiVersion: mlspec/v1\nkind: Platform\nmetadata: {name: example, owner: platform}\n"
+    result = compiled(tmp_path, platform=f"{head}{written}\n" + ("" if second else "clusters: {big: {}}\n"))
+    assert [f"{one.id}: {one.message}" for one in result.diagnostics if one.severity == "error"] == []
+    text = result.bundles["production"].files[file]
+    assert changed in text
+    assert without not in text
+
+
+def test_an_entry_that_the_catalog_lacks_is_whole(tmp_path: Path) -> None:
+    own = "platform: {runtimes: {triton-2: {metrics: {latency: {buckets: [10, 100]}, inFlight: {plus: waiting}}}}}"
+    head = "apiVersion: mlspec/v1\nkind: Platform\nmetadata: {name: example, owner: platform}\nclusters: {big: {}}\n"
+    result = compiled(tmp_path, platform=f"{head}{own}\n")
+    assert {one.message for one in result.diagnostics if one.severity == "error"} == {
+        "missing `series` in `latency`",
+        "`inFlight` needs `gauge` or `busy`",
+    }
+
+
 def test_lists_are_replaced(tmp_path: Path) -> None:
     result = compiled(tmp_path, "serving: {endpoint: {callers: [{namespace: desk}]}}")
     service = result._compiled.environments[1].system.services["digit-reader"]

@@ -16,7 +16,7 @@ from ..because import Because, Derived
 from ..catalog.load import ships
 from ..diagnostics import Diagnostic
 from ..language import EXACTLY_ONE, NEEDS, OBJECTS, SINGULAR, UNIONS, Entry, Kind
-from ..layer import SAME_EVERYWHERE, Layered
+from ..layer import SAME_EVERYWHERE, Layered, is_cataloged
 from ..layer.merge import desugar
 from ..part import Named, Part
 from ..record import Record
@@ -156,7 +156,7 @@ class Binder:
 
     def _exactly_one(self, type_name: str, node: Mapping, path: str) -> None:
         wanted = EXACTLY_ONE.get(type_name, ())
-        given = [key for key in wanted if key in node.entries]
+        given = [key for key in wanted if _has(node, key)]
         if wanted and not given:
             if self.partial:
                 self.lacking += 1
@@ -167,7 +167,7 @@ class Binder:
 
     def _needs(self, type_name: str, node: Mapping, path: str) -> None:
         for key, other in NEEDS.get(type_name, {}).items():
-            if key in node.entries and other not in node.entries:
+            if _has(node, key) and not _has(node, other):
                 if self.partial:
                     self.lacking += 1
                 else:
@@ -265,13 +265,19 @@ class Binder:
         for key, child in node.entries.items():
             where = f"{path}.{key}"
             name = self._scalar(("scalar", key_kind, key_ref), node.keys[key], where, text=key)
+            partial, self.partial = self.partial, self._may_be_partial(path, key)
             value = self._null(item, child, where) if is_null(child) else self._entry(item, child, where)
+            self.partial = partial
             if value is _WRONG:
                 continue
             if isinstance(value, Part) and name is not _WRONG:
                 value.own_name = name
             bound[key] = value
         return bound if bound or not node.entries else _WRONG
+
+    def _may_be_partial(self, collection: str, name: str) -> bool:
+        """Whether an entry may leave out what another layer has: before layering, also what the catalog has of it."""
+        return self.partial or (self.wrong.layered is None and is_cataloged(collection, name))
 
     def _entry(self, kind: Kind, node: Node, path: str) -> Any:
         shipped = _shipped(kind, node, path) if isinstance(node, Mapping) and ships(node.file) else None
@@ -318,6 +324,11 @@ def _shipped(kind: Kind, node: Mapping, path: str) -> tuple[Any, list[Reference]
     binder = Binder(None, {})
     value = binder._value(kind, node, path)
     return None if binder.wrong.found else (value, binder.references)
+
+
+def _has(node: Mapping, key: str) -> bool:
+    """Whether a mapping has a value for a key; `null` removes the one of a lower layer."""
+    return key in node.entries and not is_null(node.entries[key])
 
 
 def _key_at(node: Mapping, place: str) -> Scalar | None:

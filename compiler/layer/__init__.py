@@ -24,7 +24,16 @@ from .merge import desugar, merge, system_name
 from .named import Names, names_in
 from .releases import misplaced, releases_of
 
-__all__ = ["DEFAULT_ENVIRONMENT", "SAME_EVERYWHERE", "Layer", "Layered", "Sources", "layer", "merged_layers"]
+__all__ = [
+    "DEFAULT_ENVIRONMENT",
+    "SAME_EVERYWHERE",
+    "Layer",
+    "Layered",
+    "Sources",
+    "is_cataloged",
+    "layer",
+    "merged_layers",
+]
 
 DEFAULT_ENVIRONMENT = "default"
 SAME_EVERYWHERE = ("apiVersion", "kind", "metadata.name", "environments")
@@ -213,6 +222,16 @@ _CATALOG: dict[str, tuple[tuple[str, ...], Callable[[set[str]], Entries]]] = {
 
 _COLLECTIONS = frozenset(path for path, _ in _CATALOG.values())
 """The paths of the collections."""
+
+
+def is_cataloged(path: str, name: str) -> bool:
+    """Whether the catalog has an entry of this name in the collection at a path, so that a file may write a part of it.
+
+    In a platform file, `clusters.<name>` has the same collections as `platform`.
+    """
+    steps = tuple(path.split("."))
+    steps = ("platform", *steps[2:]) if steps[0] == "clusters" else steps
+    return any(name in entries({name}) for known, entries in _CATALOG.values() if known == steps)
 
 
 def _cataloged(path: tuple[str, ...], entries: Entries) -> Mapping:

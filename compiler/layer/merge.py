@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ..catalog.load import ships
 from ..diagnostics import Diagnostic, Label
-from ..language import OBJECTS, SINGULAR, UNIONS, Kind
+from ..language import EXACTLY_ONE, NEEDS, OBJECTS, SINGULAR, UNIONS, Kind
 from ..tree import Mapping, Node, Scalar, Sequence, is_null, name_of, wrapped
 
 __all__ = ["desugar", "merge", "system_name"]
@@ -15,7 +16,7 @@ def merge(low: Node | None, high: Node, kind: Kind) -> Node | None:
         return None
     if isinstance(low, Mapping) and isinstance(high, Mapping):
         children = _children(kind, low, high)
-        return high if children is None else _merge_mappings(low, high, children)
+        return high if children is None else _merge_mappings(_without_alternatives(low, high, kind), high, children)
     if isinstance(low, Sequence) and isinstance(high, Sequence) and kind[0] == "list" and kind[2]:
         return _merge_lists(low, high, kind)
     return high
@@ -41,6 +42,18 @@ def _children(kind: Kind, low: Mapping, high: Mapping) -> dict[str, Kind] | Kind
             name = variants.get(said.text) if isinstance(said, Scalar) else None
             return {key: entry[2] for key, entry in OBJECTS[name].items()} if name else ("any",)
     return None
+
+
+def _without_alternatives(low: Mapping, high: Mapping, kind: Kind) -> Mapping:
+    """What the catalog says, without the alternatives to what `high` chooses, and without what needs them."""
+    exclusive = EXACTLY_ONE.get(kind[1], ()) if kind[0] == "object" else ()
+    chosen = {key for key in exclusive if key in high.entries and not is_null(high.entries[key])}
+    gone = {key for key in exclusive if key in low.keys and ships(low.keys[key].file)} - chosen
+    if not chosen or not gone:
+        return low
+    gone |= {key for key, needed in NEEDS.get(kind[1], {}).items() if needed in gone}
+    kept = {key: node for key, node in low.entries.items() if key not in gone or key in high.entries}
+    return Mapping(low.place, {key: low.keys[key] for key in kept}, kept)
 
 
 def _merge_mappings(low: Mapping, high: Mapping, children: dict[str, Kind] | Kind) -> Mapping:
