@@ -103,8 +103,10 @@ class Client(_Side):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._relays.open.add(self)
-        cast("asyncio.Transport", transport).pause_reading()  # until there is a server to forward to
-        self._connecting = asyncio.get_running_loop().create_task(self._connect())
+        loop = asyncio.get_running_loop()
+        # There is no server to forward to yet. Python 3.11.2 starts to read after this call, even if it pauses.
+        loop.call_soon(cast("asyncio.Transport", transport).pause_reading)
+        self._connecting = loop.create_task(self._connect())
 
     async def _connect(self) -> None:
         assert self.transport is not None
