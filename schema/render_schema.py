@@ -21,8 +21,13 @@ __all__ = ["ID", "schema", "schema_text"]
 
 ID = "https://mlspec.dev/schema/mlspec.v1.schema.json"
 Schema = dict[str, Any]
-NOT_NULL: Schema = {"not": {"type": "null"}}
+NULL: Schema = {"type": "null"}
+NOT_NULL: Schema = {"not": NULL}
 NEVER: Schema = {"not": {}}
+HOLDERS = {"MLSystem": "{}", "Platform": "{}", "Providers": "{}-providers"}
+"""The types with maps that the catalog fills, and what it calls the collection of a key. A file may write a part of an
+entry that the catalog has.
+"""
 CATALOG = Path(__file__).resolve().parent.parent / "compiler" / "catalog"
 KNOWN = {
     "accelerators": "name",
@@ -112,11 +117,15 @@ def _scalar(name: str) -> Schema:
 
 def _known(collection: str) -> Schema:
     """A name in a collection. Catalog entries are only examples: specs and platform files may declare others."""
+    return {"$ref": f"#/$defs/{KNOWN[collection]}", "examples": _names(collection)}
+
+
+def _names(collection: str) -> list[str]:
+    """The names of the catalog's entries."""
     capability, _, plural = collection.rpartition("-")
     entries, place = CATALOG / f"{collection}.yaml", CATALOG / plural / capability
     folder = sorted(path.stem for path in place.glob("*.yaml"))
-    names = list(yaml.safe_load(entries.read_text(encoding="utf-8"))) if entries.exists() else folder
-    return {"$ref": f"#/$defs/{KNOWN[collection]}", "examples": names}
+    return list(yaml.safe_load(entries.read_text(encoding="utf-8"))) if entries.exists() else folder
 
 
 def _shape(type_: ObjectType) -> Schema:
@@ -126,13 +135,12 @@ def _shape(type_: ObjectType) -> Schema:
         "properties": {field.key: _property(field) for field in type_.fields},
         "additionalProperties": False,
     }
-    exclusive = {field.of: [field.key] for field in type_.fields if field.of}
+    exclusive: Schema = {field.of: {"properties": {field.key: NEVER}} for field in type_.fields if field.of}
     for index, key in enumerate(type_.exactly_one[:-1]):
-        exclusive[key] = list(type_.exactly_one[index + 1 :])
+        others = dict.fromkeys(type_.exactly_one[index + 1 :], NULL)
+        exclusive[key] = {"if": {"properties": {key: NOT_NULL}}, "then": {"properties": others}}
     if exclusive:
-        made["dependentSchemas"] = {
-            key: {"properties": dict.fromkeys(others, NEVER)} for key, others in exclusive.items()
-        }
+        made["dependentSchemas"] = exclusive
     return made
 
 
@@ -210,6 +218,10 @@ def _complete(type_: ObjectType, language: Language) -> Schema:
     if required:
         made["required"] = required
     below = {field.key: deep for field in type_.fields if (deep := _deep(field.kind, language)) is not None}
+    for field in type_.fields:
+        collection = HOLDERS.get(type_.name, "").format(field.key)
+        if field.kind.name == "map" and collection in KNOWN:
+            below[field.key]["patternProperties"] = {f"^(?:{'|'.join(_names(collection))})$": NOT_NULL}
     if below:
         made["properties"] = below
     made["additionalProperties"] = NOT_NULL

@@ -6,9 +6,12 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+import yaml
 
 import mlspec
 from mlspec.api import Result
+
+from .test_differential import SCHEMA
 
 SPEC = """
 apiVersion: mlspec/v1
@@ -147,6 +150,7 @@ def test_a_platform_file_may_write_a_part_of_an_entry_of_the_catalog(
     head = "apiVersion: mlspec/v1\nkind: Platform\nmetadata: {name: example, owner: platform}\n"
     result = compiled(tmp_path, platform=f"{head}{written}\n" + ("" if second else "clusters: {big: {}}\n"))
     assert [f"{one.id}: {one.message}" for one in result.diagnostics if one.severity == "error"] == []
+    assert SCHEMA.is_valid(yaml.safe_load((tmp_path / "mlspec.platform.yaml").read_text()))
     text = result.bundles["production"].files[file]
     assert changed in text
     assert without not in text
@@ -156,10 +160,11 @@ def test_an_entry_that_the_catalog_lacks_is_whole(tmp_path: Path) -> None:
     own = "platform: {runtimes: {triton-2: {metrics: {latency: {buckets: [10, 100]}, inFlight: {plus: waiting}}}}}"
     head = "apiVersion: mlspec/v1\nkind: Platform\nmetadata: {name: example, owner: platform}\nclusters: {big: {}}\n"
     result = compiled(tmp_path, platform=f"{head}{own}\n")
-    assert {one.message for one in result.diagnostics if one.severity == "error"} == {
+    assert not SCHEMA.is_valid(yaml.safe_load(f"{head}{own}"))
+    assert [one.message for one in result.diagnostics if one.severity == "error"] == [
         "missing `series` in `latency`",
         "`inFlight` needs `gauge` or `busy`",
-    }
+    ]
 
 
 def test_lists_are_replaced(tmp_path: Path) -> None:

@@ -17,12 +17,12 @@ import pytest
 from docs import fields
 from mlspec import targets
 from mlspec.compiler import layer
-from mlspec.compiler.bind import references
+from mlspec.compiler.bind import mistakes, references
 from mlspec.compiler.catalog import load as catalog
 from mlspec.compiler.check.not_yet import NOT_YET_READ, READ_BY_STAGES
 from mlspec.compiler.check.support import FEATURES
 from mlspec.compiler.emit.artifact import Target
-from mlspec.compiler.language import OBJECTS, UNIONS, Kind
+from mlspec.compiler.language import EXACTLY_ONE, OBJECTS, UNIONS, Kind
 from mlspec.schema import render_schema
 from mlspec.targets.registry import TARGETS
 from mlspec.targets.serving import setups
@@ -185,6 +185,21 @@ def test_every_collection_that_the_language_names_is_known() -> None:
 
 def test_every_collection_of_the_catalog_is_layered_and_offered_by_editors() -> None:
     assert set(render_schema.KNOWN) == set(layer._CATALOG)
+
+
+def test_a_part_of_an_entry_of_every_collection_is_whole_for_editors() -> None:
+    held = {
+        holder.format(key)
+        for type_name, holder in render_schema.HOLDERS.items()
+        for key, entry in OBJECTS[type_name].items()
+        if entry[2][0] == "map"
+    }
+    assert held & {*render_schema.KNOWN} == {*layer._CATALOG}
+
+
+@pytest.mark.parametrize("type_name", EXACTLY_ONE)
+def test_a_mapping_that_needs_one_of_several_keys_has_an_example_of_one(type_name: str) -> None:
+    assert set(EXACTLY_ONE[type_name]) & mistakes._CHOSEN.keys()
 
 
 def test_every_collection_that_people_declare_is_linked_from_the_reference() -> None:

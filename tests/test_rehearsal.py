@@ -113,6 +113,7 @@ def test_every_scene_passes_for_what_a_server_exports(in_flight: dict[str, Any],
     made = spec("custom", serving__container__metrics__inFlight=in_flight)
     bundle = compiled(tmp_path, made).bundle
     reading = [case for case in cases(bundle) if case.alert in ("ModelServiceSaturated", "ModelRequestsHang", EVERY)]
+    assert ("ModelRequestsHang" in {case.alert for case in reading}) is ("gauge" in in_flight)
     assert {case.alert for case in reading} >= {"ModelServiceSaturated", EVERY}
     assert failed(reading) == {}
 

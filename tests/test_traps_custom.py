@@ -35,6 +35,7 @@ def test_trap_a_counter_without_a_series_counts_nothing(tmp_path: Path, counter:
         ({"inFlight": {"gauge": "running", "unit": "ms"}}, "MLS009: `unit` needs `busy`"),
         ({"inFlight": {"plus": "waiting"}}, "MLS009: `inFlight` needs `gauge` or `busy`"),
         ({"inFlight": {"gauge": "running", "busy": "busy_total"}}, "MLS017: `gauge` and `busy` cannot both be set"),
+        ({"inFlight": {}}, "MLS009: `inFlight` needs `gauge` or `busy`"),
         ({"queue": {"match": 'kind="live"'}}, "MLS009: missing `series` in `queue`"),
         ({"saturation": {"match": 'kind="live"'}}, "MLS009: missing `series` in `saturation`"),
         ({"firstToken": {"buckets": [1, 2]}}, "MLS009: missing `series` in `firstToken`"),

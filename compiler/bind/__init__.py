@@ -63,7 +63,7 @@ def bind(layered: Layered, known: Known | None = None) -> tuple[system.MLSystem,
 
 def check_as_written(tree: Mapping, type_name: str, known: Known | None = None) -> list[Diagnostic]:
     """The mistakes in one file as it was written, before layering."""
-    binder = Binder(None, _short_forms(tree), known, partial=type_name == "MLSystem")
+    binder = Binder(None, _short_forms(tree), known, partial=type_name == "MLSystem", tree=tree)
     binder.object(type_name, tree, "")
     return binder.wrong.found
 
@@ -82,10 +82,16 @@ class Binder:
     """One walk over one tree."""
 
     def __init__(
-        self, layered: Layered | None, short: dict[str, str], known: Known | None = None, *, partial: bool = False
+        self,
+        layered: Layered | None,
+        short: dict[str, str],
+        known: Known | None = None,
+        *,
+        partial: bool = False,
+        tree: Mapping | None = None,
     ) -> None:
         self.partial = partial
-        self.wrong = Mistakes(layered, short)
+        self.wrong = Mistakes(layered, short, tree)
         self.references: list[Reference] = []
         self.known: Known = known if known is not None else {}
         self.lacking = 0

@@ -63,6 +63,10 @@ _CHOSEN = {
     "versus": "champion",
     "shadow": "{duration: 24h}",
     "canary": "{steps: [5%, 25%, 50%]}",
+    "gauge": "requests_in_flight",
+    "busy": "busy_seconds_total",
+    "url": "https://hooks.example.com/alerts",
+    "urlFrom": "{secret: alerts, key: url}",
 }
 """Example values for keys where exactly one is required; none for what has no effect yet."""
 
@@ -90,8 +94,9 @@ _HOW = {
 class Mistakes:
     """The findings of one walk over a tree: the merged tree, or (without `layered`) one file before layering."""
 
-    def __init__(self, layered: Layered | None, short: dict[str, str]) -> None:
+    def __init__(self, layered: Layered | None, short: dict[str, str], tree: Mapping | None = None) -> None:
         self.layered = layered
+        self.tree = layered.tree if layered is not None else tree
         self.short = short
         """Maps a long path to the short form that the author used."""
         self.found: list[Diagnostic] = []
@@ -155,7 +160,7 @@ class Mistakes:
         """The key under which the author wrote a mapping; None for a list item."""
         steps = tuple(path.split("."))
         above = steps[:-1] if path not in self.short else steps[:-2]  # a short form's key stands for the plural
-        holder = lookup(self.layered.tree, above) if self.layered is not None else None
+        holder = lookup(self.tree, above) if self.tree is not None else None
         key = holder.keys.get(steps[len(above)]) if isinstance(holder, Mapping) else None
         return key if key is not None and key.file is parent.file else None
 

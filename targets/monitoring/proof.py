@@ -12,7 +12,10 @@ from ...compiler.row import Row
 from ...compiler.scenes.notation import Series
 from ...compiler.scenes.served import Flow, Unknown
 
-__all__ = ["Alert", "Check", "Fired", "Flows", "Proof", "Scene", "fired", "proven", "silent"]
+__all__ = ["DAY", "Alert", "Check", "Fired", "Flows", "Proof", "Scene", "fired", "proven", "silent"]
+
+DAY = 1440
+"""Its minutes."""
 
 Flows = Sequence[Flow]
 

@@ -15,7 +15,7 @@ from ...compiler.plan.scope import Scope
 from ...compiler.scenes.notation import Series, labeled
 from ...compiler.scenes.served import Flow
 from .. import naming
-from .proof import Alert, Check, Fired, Flows, Scene
+from .proof import DAY, Alert, Check, Fired, Flows, Scene
 from .rendered import rendered
 
 __all__ = ["unit_tests"]
@@ -36,9 +36,6 @@ QUIET: tuple[tuple[str, Flows, tuple[int, ...]], ...] = (
 
 EVERY = 10
 """The minutes between two evaluations there."""
-
-DAY = 1440
-"""Its minutes."""
 
 
 def unit_tests(

@@ -7,13 +7,12 @@ from collections.abc import Iterator, Mapping
 from ....compiler.record import Record
 from ....compiler.scenes.notation import Series, counter, gauge
 from ....compiler.scenes.served import Unknown
-from ..proof import Alert, Flows, Scene, fired, proven, silent
+from ..proof import DAY, Alert, Flows, Scene, fired, proven, silent
 from .contract import NOW, Breach, Levels, Well, began, exact, never, pace
 from .pods import length, wait
 
 __all__ = ["Bound", "bounded", "grown", "old", "well"]
 
-DAY = 1440
 HOUR = 60
 
 

@@ -12,12 +12,10 @@ from ....compiler.because import Because
 from ....compiler.scenes.notation import GONE, Series, counter, gauge, labeled
 from ....schema.units import Duration
 from ..cronjob import JOBS, Scheduled, by_jobs
-from ..proof import Alert, Flows, Scene, fired, proven, silent
+from ..proof import DAY, Alert, Flows, Scene, fired, proven, silent
 from .pods import AT, begins, length, wait
 
 __all__ = ["absent", "failed", "late", "old", "overdue"]
-
-DAY = 1440
 
 STEP = 5
 """Minutes between two samples of something that takes hours: a sample is found for five minutes."""
