@@ -119,13 +119,14 @@ def _without_an_answer(service: ServicePlan, new: Indicators, others: Indicators
     if ours is None or theirs is None:
         return
     timed = service.metrics.latency
+    covers = () if timed is None else timed.covers  # decides whether there is a second check
     none = text(
         "{theirs} * {share} >= {enough}\nunless {ours} > 0\nor vector(0)",
         theirs=theirs,
         share=asked.share,
         enough=fixed(str(EXPECTED), "the probability of no request is 3e-7, if so many are expected"),
         ours=ours,
-    ).also(*(() if timed is None else (timed.covers,)))
+    ).also(covers)
     yield _guard(service, step, "answers", none, asked.window, asked.delay)
     broken, usual = new.unfinished(window), others.unfinished(window)
     if broken is not None and usual is not None and not _may_fail_mostly(step):
