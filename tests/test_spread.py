@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
@@ -86,6 +88,33 @@ def test_a_fault_in_another_process_is_a_fault_here() -> None:
 
     with pytest.raises(RuntimeError, match="0"):
         list(spread.spread(faulty, [str(number) for number in range(50)]))
+
+
+class System:
+    """Refers to itself, as the parts of a real one refer to each other."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@pytest.mark.parametrize("cores", [1, 4])
+def test_the_memory_of_a_system_is_free_before_the_next(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    earlier: list[weakref.ref[System]] = []
+
+    def left(_: str) -> int:
+        found = sum(one() is not None for one in earlier)
+        earlier.append(weakref.ref(System()))
+        return found
+
+    assert list(spread.spread(left, [str(number) for number in range(MANY)])) == [0] * MANY
+
+
+def test_no_object_of_the_tests_is_frozen() -> None:
+    """Hypothesis 6.120 asks the garbage collector who refers to a generator, and it does not find frozen objects. The
+    tests with the lowest versions would fail, much later than this one.
+    """
+    assert gc.get_freeze_count() == 0
 
 
 def test_json_is_one_document(specs: Path) -> None:

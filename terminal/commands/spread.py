@@ -30,6 +30,11 @@ WAITING = 4
 PARENT_DIED = 1
 """`PR_SET_PDEATHSIG` of prctl(2): the signal that a process gets when its parent dies."""
 
+YOUNG = 1
+"""The generations to collect after each system. Its parts refer to each other, so no other way frees them. They are
+younger than the last collection; what is older is for all systems, and need not be searched each time.
+"""
+
 
 class WorkerDiedError(Exception):
     """A process ended before it returned its result."""
@@ -47,7 +52,7 @@ def spread(work: Callable[[str], T], paths: Sequence[str]) -> Iterator[T]:
     if cores < 2 or len(paths) < FEWEST:
         for path in paths:
             yield work(path)
-            gc.collect()  # the parts of a system refer to each other
+            gc.collect(YOUNG)
         return
     # takes 20 ms, which a single system should not pay
     import multiprocessing
@@ -81,8 +86,6 @@ class _Worker:
     """The work of each process, which inherits it from this one, so that it need not be sent."""
 
     work: Callable[[str], Any]
-    done: int = 0
-    """The number of systems that a process has worked on."""
 
 
 def _begin(parent: int) -> None:
@@ -95,9 +98,5 @@ def _begin(parent: int) -> None:
 
 
 def _done(path: str) -> Any:
-    if _Worker.done:
-        gc.collect()  # the parts of the last system refer to each other
-    if _Worker.done == 1:
-        gc.freeze()  # what the first one leaves is for all systems; only a worker is ours to freeze
-    _Worker.done += 1
+    gc.collect(YOUNG)
     return _Worker.work(path)
