@@ -69,9 +69,14 @@ def _rules(tmp_path: Path, text: str) -> list[dict[str, Any]]:
     result = compile_text(tmp_path, text, today="2026-11-23")
     wrong = [f"{one.id}: {one.message}" for one in result.diagnostics if one.severity == "error"]
     assert not wrong, wrong
-    (found,) = (made for name, made in files(result).items() if name.endswith("monitoring/rules-model.yaml"))
-    groups = load(found)["groups"]
+    groups = [group for made in of_model(files(result)).values() for group in load(made)["groups"]]
     return [rule for group in groups for rule in group["rules"]]
+
+
+def of_model(made: dict[str, str]) -> dict[str, str]:
+    """The plain rule files about the model, the jobs that watch it, and when training is due."""
+    ends = tuple(f"-{about}.yaml" for about in ("model", "monitors", "due"))
+    return {path: text for path, text in made.items() if "/monitoring/rules" in path and path.endswith(ends)}
 
 
 def one(found: list[dict[str, Any]], name: str, **labels: str | None) -> dict[str, Any]:
@@ -803,11 +808,9 @@ def test_every_alert_has_a_kind_and_a_test(tmp_path: Path) -> None:
     for name in found:
         assert f'"{name}"' in text, name
     for example in EXAMPLES:
-        made = mlspec.compile(example / "mlspec.yaml")
-        for path, content in files(made).items():
-            if path.endswith("-model.yaml") and "/monitoring/rules" in path:
-                named_ = {rule["alert"] for group in load(content)["groups"] for rule in group["rules"]}
-                assert named_ <= {*found, "ModelConditionViolated", "ModelConditionBlind", "ModelRetrainingDue"}
+        for content in of_model(files(mlspec.compile(example / "mlspec.yaml"))).values():
+            named_ = {rule["alert"] for group in load(content)["groups"] for rule in group["rules"]}
+            assert named_ <= {*found, "ModelConditionViolated", "ModelConditionBlind", "ModelRetrainingDue"}
 
 
 def test_a_batch_service_is_watched_the_same_way(tmp_path: Path) -> None:
@@ -838,7 +841,7 @@ def test_each_service_is_watched_alone_unless_a_bound_names_one(tmp_path: Path) 
 
 def test_without_a_section_nothing_is_compiled(tmp_path: Path) -> None:
     result = compile_text(tmp_path, dumped(spec(data=DATA)), today="2026-11-23")
-    assert not [name for name in files(result) if "model.yaml" in name]
+    assert not of_model(files(result))
 
 
 def test_a_key_that_a_bound_does_not_use_is_an_error(tmp_path: Path) -> None:

@@ -28,8 +28,7 @@ from .proofs.bounds import Bound
 from .proofs.contract import NOW, Well, sample
 from .proofs.monitors import Missed
 
-__all__ = ["Judged", "Needed", "artifacts", "number", "remembered", "sampled", "series", "told"]
-
+__all__ = ["Judged", "Needed", "artifacts", "number", "one_group", "remembered", "sampled", "series", "told"]
 
 LAST = "mlspec_monitor_last_success_timestamp_seconds"
 
@@ -65,7 +64,7 @@ class Needed(Record):
 class Judged(Record):
     """Some alerts, and the series that they need."""
 
-    rules: tuple[Alert, ...]
+    rules: tuple[Alert, ...] = ()
     needed: tuple[Needed, ...] = ()
     prove: Callable[[Sequence[Well]], Alert] | None = None
     """Prove the alerts when all series of the group are known."""
@@ -141,31 +140,40 @@ def told(
 
 
 def artifacts(plan: Plan, watched: Watched, judged: Iterable[Judged], *causes: object) -> Iterator[Artifact]:
-    """The same group twice, for the Prometheus Operator and as a plain rule file; nothing without an alert. `causes`
-    are what decides which service an alert is about.
+    """The rule files of the alerts, and those of the alerts on the jobs that export what they read. `causes` are what
+    decides which service an alert is about.
     """
     all_ = tuple(_once(judged))
     rules = [rule for each in all_ for rule in each.rules]
-    if not rules:
-        return
-    name = text("{service}-model", service=watched.name)
     needed = {each.selected.value: each for one in all_ for each in one.needed}
     jobs = tuple(_silent(plan, watched, tuple(needed.values())))
     wells = tuple(each.well for one in (*all_, *jobs) for each in one.needed)
-    written = [rule for one in (*all_, *jobs) for rule in one.written]
-    for one in (*all_, *jobs):
+    silent = [rule for one in jobs for rule in one.written]
+    for one in jobs:
         if one.prove is not None:
-            one.prove(wells).others = [*rules, *written]
+            one.prove(wells).others = [*rules, *silent]
     alike.distinguished(rules)
-    groups = [
-        {
-            "name": text("mlspec-{name}", name=name),
-            "interval": fixed("1m", "the same as for objectives"),
-            "rules": written,
-        }
-    ]
-    why = because("rules", "alerts on the model and its data", plan.runs("monitoring"), causes)
-    yield from rule_files(plan, name, groups, why)
+    written = [rule for one in all_ for rule in one.written]
+    yield from one_group(plan, watched, "model", written, "alerts on the model and its data", causes)
+    yield from one_group(plan, watched, "monitors", silent, "alerts on jobs that fall silent", causes)
+
+
+def one_group(
+    plan: Plan, watched: Watched, about: str, rules: Sequence[Alert | Because[Alert]], why: str, *causes: object
+) -> Iterator[Artifact]:
+    """The files of a group of alerts, for the Prometheus Operator and as a plain rule file; nothing without an alert.
+    Alerts have files of their own if the scenes of others do not show what they watch: as long as they are pending,
+    promtool renders their texts at each evaluation.
+    """
+    if not rules:
+        return
+    name = text(f"{{service}}-{about}", service=watched.name)
+    group = {
+        "name": text("mlspec-{name}", name=name),
+        "interval": fixed("1m", "the same as for objectives"),
+        "rules": [*rules],
+    }
+    yield from rule_files(plan, name, [group], because("rules", why, plan.runs("monitoring"), causes))
 
 
 def _once(judged: Iterable[Judged]) -> Iterator[Judged]:

@@ -29,7 +29,8 @@ def rules(plan: Plan, name: str, one: Watched) -> Iterator[Artifact]:
     asked = plan.system.monitoring
     bounds = (*asked.rules, *((asked.quality,) if asked.quality is not None else ()))
     named = [bound.of for bound in bounds if bound.of is not None and bound.of.value == name]
-    return jobs.artifacts(plan, one, _judged(plan, name, one), named)
+    yield from jobs.artifacts(plan, one, _judged(plan, name, one), named)
+    yield from retrain.artifacts(plan, one)
 
 
 def _judged(plan: Plan, name: str, one: Watched) -> Iterator[Judged]:
@@ -42,7 +43,7 @@ def _judged(plan: Plan, name: str, one: Watched) -> Iterator[Judged]:
         if _about(plan, rule, name):
             yield from conditions.judged(plan, one, rule)
     yield from upstream.judged(plan, one)
-    yield from retrain.judged(plan, one)
+    yield from retrain.needed(plan, one)
 
 
 def _about(plan: Plan, asked: Condition | AlertRule, name: str) -> bool:

@@ -3,6 +3,8 @@
 It reads the other alerts. Quality or drift alone starts nothing: as long as the data, the features, the labels, or a
 monitor is broken, or may be, the cause is unknown, and a new model would learn the fault. A group with few observations
 does not count as such, because some groups always have few. New labels start nothing on a fault either.
+
+Its rules are files of their own, so that their tests show only the alerts that it reads.
 """
 
 from __future__ import annotations
@@ -10,19 +12,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...compiler.because import Because, because, fixed, text
+from ...compiler.emit.artifact import Artifact
 from ...compiler.plan import Plan
 from ...compiler.plan.alerting.due import ALERT, NEW_LABELS, read
 from ...compiler.plan.data.diagnosis import vetoes
 from ...compiler.promql import promql, span
 from ..plain import quantity
 from .alert import Watched
-from .jobs import Judged, Needed, sampled, series, told
+from .jobs import Judged, Needed, one_group, sampled, series, told
 from .proof import Alert
 from .proofs import monitors as proofs
 from .proofs.contract import Well
 from .proofs.monitors import Raised
 
-__all__ = ["judged"]
+__all__ = ["artifacts", "needed"]
 
 LOW = Raised(alert="ModelQualityLow", signal="quality-drop")
 ESTIMATE = Raised(alert="ModelQualityEstimateLow", signal="estimate-drop")
@@ -36,54 +39,68 @@ RAISED = {
 COUNT = "mlspec_label_new_rows"
 
 
-def judged(plan: Plan, watched: Watched) -> Iterator[Judged]:
-    """The alert, if the spec lists triggers whose alerts exist."""
+def artifacts(plan: Plan, watched: Watched) -> Iterator[Artifact]:
+    """The rule files, if the spec lists triggers whose alerts exist."""
+    rules: list[Alert | Because[Alert]] = [*_worse(plan, watched), *_fresh(plan, watched)]
+    yield from one_group(plan, watched, "due", rules, "when training is due")
+
+
+def needed(plan: Plan, watched: Watched) -> Iterator[Judged]:
+    """The series that the alert reads itself."""
+    counted = _counted(plan, watched)
+    if counted is not None:
+        well = Well(series=sampled(watched, COUNT), alone=True)
+        interval = plan.system.monitoring.interval
+        yield Judged(needed=(Needed(name=COUNT, selected=counted, interval=interval, well=well),))
+
+
+def _counted(plan: Plan, watched: Watched) -> Because[str] | None:
+    """The number of new labels, if it is a trigger."""
+    asked = [trigger for trigger in read(plan.system) if trigger.value == NEW_LABELS]
+    return series(watched, COUNT).also(*asked) if asked else None
+
+
+def _worse(plan: Plan, watched: Watched) -> Iterator[Alert]:
+    """The alert because the model got worse."""
     triggers = [trigger for trigger in read(plan.system) if trigger.value != NEW_LABELS]
+    if not triggers:
+        return
     raised = [RAISED[trigger.value] for trigger in triggers]
-    if triggers:
-        reasons = [_reason(watched, some).also(trigger) for trigger, some in zip(triggers, raised, strict=True)]
-        due = _due(plan, watched, tuple(reasons))
-        own = {"namespace": plan.namespace.value, "service": watched.name.value}
-        faults = vetoes(watched.scope)
-        yield Judged(rules=(due,), prove=lambda every: proofs.due(due, own, raised, faults, every))
-    for trigger in read(plan.system):
-        if trigger.value == NEW_LABELS:
-            yield _fresh(plan, watched, trigger)
+    reasons = [_reason(watched, some).also(trigger) for trigger, some in zip(triggers, raised, strict=True)]
+    yield proofs.due(_due(plan, watched, tuple(reasons)), _own(plan, watched), raised, vetoes(watched.scope))
 
 
-def _fresh(plan: Plan, watched: Watched, trigger: Because[str]) -> Judged:
+def _fresh(plan: Plan, watched: Watched) -> Iterator[Because[Alert]]:
     """The same alert because enough labels are new. Its label `trigger` distinguishes it, because both may fire."""
-    retraining, interval = plan.system.retraining, plan.system.monitoring.interval
+    counted, retraining = _counted(plan, watched), plan.system.retraining
     least = retraining.diagnosis.min_new_labels if retraining is not None else None
-    assert least is not None
-    selected = series(watched, COUNT).also(trigger)
+    if counted is None or least is None:
+        return
     due = told(
         watched,
         ALERT,
         "ticket",
         None,
         text(
-            "max({selected}) >= {least}\n{unless}",
-            selected=selected,
+            "max({counted}) >= {least}\n{unless}",
+            counted=counted,
             least=least.map(quantity),
             unless=_unless(plan, watched),
         ),
         text("{service}: {{{{ $value }}}} labels are new since the live version was trained", service=watched.name),
         action=fixed("Train on the new labels, and let the gates and the canary decide.", "more data, and no fault"),
         failure="model-quality",
-        labels={"retrain": "due", "trigger": trigger},
-        wait=interval.map(span),
+        labels={"retrain": "due", "trigger": fixed(NEW_LABELS, "what the alert counts")},
+        wait=plan.system.monitoring.interval.map(span),
     )
-    counted, faults = sampled(watched, COUNT), vetoes(watched.scope)
-    own = {"namespace": plan.namespace.value, "service": watched.name.value}
-    needed = Needed(name=COUNT, selected=selected, interval=interval, well=Well(series=counted, alone=True))
-    enough = int(quantity(least.value))
-    return Judged(
-        rules=(due,),
-        needed=(needed,),
-        prove=lambda every: proofs.enough(due, own, counted, enough, faults, every),
-        causes=(least, trigger),
-    )
+    enough, series_ = int(quantity(least.value)), sampled(watched, COUNT)
+    proofs.enough(due, _own(plan, watched), series_, enough, vetoes(watched.scope))
+    yield because(due, "what is watched decides which alerts there are", (least, counted))
+
+
+def _own(plan: Plan, watched: Watched) -> dict[str, str]:
+    """The labels of the alerts that it reads."""
+    return {"namespace": plan.namespace.value, "service": watched.name.value}
 
 
 def _reason(watched: Watched, raised: tuple[Raised, ...]) -> Because[str]:

@@ -52,7 +52,7 @@ def unit_tests(
     busy = max([PER_MINUTE, *(60 * rate.value for rate in rates)])
     made.setdefault(EVERY, []).extend(_quiet(alerts, busy, (rules, rates)))
     read, own = (naming.path_of(scope, "monitoring", kind, name) for kind in ("Rules", "Tests"))
-    for every, found in sorted(made.items()):
+    for every, found in sorted((every, found) for every, found in made.items() if found):
         interval = f"{every // DAY}d" if every % DAY == 0 else f"{every}m"
         body: Body = {"rule_files": [read.rpartition("/")[2]], "evaluation_interval": interval, "tests": found}
         path = own if every == 1 else own.replace(".yaml", f".every-{interval}.yaml")
@@ -128,7 +128,9 @@ def _asked(check: Check) -> Iterator[Body]:
 
 
 def _quiet(alerts: list[Alert], rate: float, depends: object) -> Iterator[Because[Body]]:
-    """All alerts together, when nothing is wrong. No series is known for those without a proof, so they may fire."""
+    """All alerts together, when nothing is wrong. No series is known for those without a proof, so they may fire.
+    Alerts that read nothing but other alerts see no series then.
+    """
     unknown = {alert["alert"] for alert in alerts if alert.proof is None}
     unknown -= {alert["alert"] for alert in alerts if alert.proof is not None}
     match = "".join([f',alertname!="{name}"' for name in sorted(unknown)])
@@ -138,6 +140,8 @@ def _quiet(alerts: list[Alert], rate: float, depends: object) -> Iterator[Becaus
         series: Series = {}
         for alert in alerts:
             series |= alert.proof.healthy(flows) if alert.proof is not None else {}
+        if not series:
+            return
         none = [{"expr": firing, "eval_time": f"{minute}m", "exp_samples": []} for minute in minutes]
         test = _test(f"every alert: {name}", 1, series, [], none)
         yield because_of(test, "no alert fires without a reason", lambda: roots(alerts, depends))

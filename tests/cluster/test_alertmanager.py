@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -278,8 +279,9 @@ def requesting(provider: str, mail: Inbox) -> tuple[dict[str, Any], dict[str, di
         "platform.alerting.retraining=training",
         *(f"platform.alerting.tickets.{key}=1s" for key in ("wait", "interval")),
     )
-    groups = load(files(result)["production/monitoring/rules-model.yaml"])["groups"]
-    alerts = {rule["alert"]: rule for group in groups for rule in group["rules"]}
+    made = files(result)
+    groups = [load(made[f"production/monitoring/rules-{about}.yaml"])["groups"] for about in ("model", "due")]
+    alerts = {rule["alert"]: rule for group in chain(*groups) for rule in group["rules"]}
     if provider == "alertmanager":
         return plain_of(result)["production"], alerts
     return merged(config_of(result)["fraud"], {}), alerts

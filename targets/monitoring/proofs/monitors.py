@@ -84,24 +84,17 @@ def _ends(well: Well, at: int, end: int, step: int) -> str:
     return f"{well.during(at - step, step)} {gauge([(end - at + step, GONE)], step)}"
 
 
-def due(
-    alert: Alert,
-    own: Mapping[str, str],
-    reasons: Sequence[Sequence[Raised]],
-    faults: Sequence[str],
-    every: Sequence[Well],
-) -> Alert:
+def due(alert: Alert, own: Mapping[str, str], reasons: Sequence[Sequence[Raised]], faults: Sequence[str]) -> Alert:
     """A reason for a training run lasts, and no fault explains it. `reasons` are alerts that must all fire."""
 
     def scenes(alert: Alert) -> Iterator[Scene]:
         lasts = wait(alert)
         step = pace(lasts)
         at, end = 2 * step, lasts + 4 * step
-        whole, quiet = _all(every, end, step), silent(alert, end - step, end)
+        quiet = silent(alert, end - step, end)
 
         def raised(*phases: tuple[Raised, int]) -> Series:
-            begun = {one.series(own): gauge([(start, "_"), (end + step - start, 1)], step) for one, start in phases}
-            return {**whole, **begun}
+            return {one.series(own): gauge([(start, "_"), (end + step - start, 1)], step) for one, start in phases}
 
         def never(name: str, *raising: Raised) -> Scene:
             series = raised(*[(one, step) for one in raising])
@@ -121,7 +114,7 @@ def due(
             yield never(f"{_names(reason)} fires, and {fault} may explain it", *reason, broken)
         yield never("no alert fires")
 
-    return proven(alert, scenes, _healthy(every))
+    return proven(alert, scenes, lambda _: {})
 
 
 def _names(reason: Sequence[Raised]) -> str:
@@ -135,19 +128,16 @@ def _pairs(reasons: Sequence[Sequence[Raised]], faults: Sequence[str]) -> Iterat
             yield reasons[index % len(reasons)], faults[index % len(faults)]
 
 
-def enough(
-    alert: Alert, own: Mapping[str, str], counted: str, least: int, faults: Sequence[str], every: Sequence[Well]
-) -> Alert:
+def enough(alert: Alert, own: Mapping[str, str], counted: str, least: int, faults: Sequence[str]) -> Alert:
     """A count reaches the least that justifies a training run, and no fault is there."""
 
     def scenes(alert: Alert) -> Iterator[Scene]:
         lasts = wait(alert)
         step = pace(lasts)
         at, end = 2 * step, lasts + 4 * step
-        whole = _all(every, end, step)
 
         def counting(name: str, count: int, checks: Sequence[Check], *raising: Raised) -> Scene:
-            series = {**whole, counted: gauge([(at, 0), (end + step - at, count)], step)}
+            series = {counted: gauge([(at, 0), (end + step - at, count)], step)}
             series |= {one.series(own): gauge([(end + step, 1)], step) for one in raising}
             return Scene(name=name, series=series, checks=tuple(checks), every=step, step=step)
 
@@ -159,4 +149,4 @@ def enough(
             broken = Raised(alert="AnAlert", signal=fault, state="pending")
             yield counting(f"enough labels are new, and they may be wrong: {fault}", least, never, broken)
 
-    return proven(alert, scenes, _healthy(every))
+    return proven(alert, scenes, lambda flows: {counted: gauge([(length(flows), 0)], 1)})

@@ -165,7 +165,8 @@ class System:
 
     def groups(self) -> list[dict[str, Any]]:
         """The alerts on the model, its data, and its retraining."""
-        return self.time.rules(self.bundle("monitoring/rules-model.yaml")["groups"])
+        files = ("monitoring/rules-model.yaml", "monitoring/rules-due.yaml")
+        return self.time.rules([group for file in files for group in self.bundle(file)["groups"]])
 
     def routes(self) -> dict[str, Any]:
         """The configuration of Alertmanager."""
