@@ -25,7 +25,7 @@ class Record:
         own = tuple(name for name in cls.__dict__.get("__annotations__", ()) if name[0] != "_")  # noqa: RUF063
         cls._fields = (*cls._fields, *own)
         cls._known = frozenset(cls._fields)
-        cls._needed = frozenset(name for name in cls._fields if not hasattr(cls, name))
+        cls._needed = cls._known.difference(*[base.__dict__ for base in cls.__mro__])
 
     def __init__(self, **values: Any) -> None:
         if not self._needed <= values.keys() <= self._known:
