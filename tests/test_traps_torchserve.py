@@ -60,6 +60,7 @@ def test_trap_there_are_as_many_workers_as_cores_of_the_node(tmp_path: Path) -> 
     changes = {"serving__serviceTime": {"mean": "2ms", "at": 3}}
     assert properties(emitted(tmp_path, "torchserve", **changes))["default_workers_per_model"] == "3"
     assert "default_workers_per_model" not in properties(emitted(tmp_path, "torchserve", **GPU))
+    assert properties(emitted(tmp_path, "torchserve", **GPU, serving__instances=2))["default_workers_per_model"] == "2"
     assert emitted(tmp_path, "torchserve", **GPU).server["image"] == "docker.io/pytorch/torchserve:0.12.0-gpu"
 
 

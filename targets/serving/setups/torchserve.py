@@ -38,6 +38,6 @@ def _properties(service: ServicePlan) -> Iterator[str | Because[str]]:
     yield "metrics_mode=prometheus"
     yield text("model_store={root}", root=service.runtime.model_path)
     yield text("load_models={name}=model.mar", name=service.model)
-    if not service.accelerated.value:
-        yield text("default_workers_per_model={slots}", slots=service.workers)
+    if not service.accelerated.value or service.part.instances.given is not None:  # else one for each device
+        yield text("default_workers_per_model={workers}", workers=service.workers)
     yield text("default_response_timeout={seconds}", seconds=service.timing.timeout.map(lambda t: math.ceil(t.amount)))
