@@ -45,7 +45,7 @@ def test_trap_a_service_time_of_ages_hangs_the_planner() -> None:
     ],
 )
 def test_burn_rate_factors(period: str, factors: list[str]) -> None:
-    """Shares of 2, 5, 10 and 10 % are constants of every period, so that 28 days are not 14.4, 6, 3 and 1."""
+    """What 2, 5, 10 and 10 % of the budget are in each period: 28 days are not 14.4, 6, 3 and 1."""
     windows = ((2, "1h"), (5, "6h"), (10, "1d"), (10, "3d"))
     found = [
         factor(Percent(Decimal(share) / 100), Duration.parse(period), Duration.parse(long)) for share, long in windows

@@ -137,6 +137,7 @@ RULES: tuple[Rule, ...] = (
     monitoring.no_runbook,
     monitoring.unbounded_label,
     slo.silent_page,
+    slo.lasting_budget,
     rollout.nothing_to_judge,
     slo.unsure_rollout,
     rollout.judged_by_late_labels,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -21,10 +22,13 @@ from ...plan.service import ServicePlan
 from ...system import MLSystem
 from ..lint import rule
 
-__all__ = ["FIRST_STEPS", "forgotten_window", "quiet_service", "silent_page", "unsure_rollout"]
+__all__ = ["FIRST_STEPS", "forgotten_window", "lasting_budget", "quiet_service", "silent_page", "unsure_rollout"]
 
 PROMISES = tuple(Percent.parse(text) for text in ("99.9%", "99.5%", "99%", "98%", "95%"))
 """The objectives that may be proposed instead, strictest first."""
+
+LASTS = Decimal("0.9")
+"""The lowest burn rate of an alert. The one of 28 days in the Site Reliability Workbook's shares is 0.93."""
 
 FIRST_STEPS = tuple(Percent.parse(text) for text in ("10%", "25%", "50%"))
 HARMS = tuple(Decimal(text) for text in ("0.02", "0.03", "0.05", "0.1", "0.2"))
@@ -144,6 +148,56 @@ def silent_page(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 "which is more than all requests",
                 help="write the share that callers need, such as `99.5%`, or tickets alone under `monitoring.slo.burn`",
             )
+
+
+@rule("MLS508", "warning")
+def lasting_budget(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Alert that fires although the error budget lasts.
+
+    Why: at a burn rate of 1, the budget is gone exactly when its window ends. An alert at a lower rate fires while the
+    objective is met, and goes on for as long as the service is as good as promised. Often, the share is from a table
+    for 30 days, and the window has 7.
+
+    Bad:
+        constraints: {availability: 99.9%}
+        monitoring:
+          slo:
+            window: 7d
+            burn: [{severity: page, budget: 21%, long: 6h}, {severity: ticket, budget: 10%, long: 3d}]
+    Good:
+        constraints: {availability: 99.9%}
+        monitoring:
+          slo:
+            window: 7d
+            burn: [{severity: page, budget: 21%, long: 6h}, {severity: ticket, budget: 43%, long: 3d}]
+    """
+    for service in plan.online.values():
+        for objective in service.objectives.all:
+            period = service.objectives.slo.window
+            for pair in service.objectives.pairs(objective):
+                if pair.rate.value < LASTS:
+                    yield _lasting(pair, period)
+            return  # the pairs of all objectives have the same rates
+
+
+def _lasting(pair: BurnPair, period: Because[str]) -> Diagnostic:
+    long = pair.long.value.amount
+    share = math.ceil(100 * long / Duration.parse(period.value).amount)
+    budget = f"`budget: {share}%` or " if share <= 100 else ""
+    return finding(
+        "MLS508",
+        f"this alert fires at a burn rate of {number(float(pair.rate.value))}, at which the budget lasts",
+        pair.rate,
+        others=((period, "the budget is for this time"), (pair.long, "this share of it burns in this time")),
+        note="below 1, the objective is met, so the alert fires while nothing is wrong",
+        help=f"write {budget}`long: {_whole(long * pair.rate.value)}`, so that the burn rate is at least 1",
+    )
+
+
+def _whole(length: Decimal) -> Duration:
+    """Rounded down to hours, or to seconds if it is shorter than that."""
+    unit = 3600 if length >= 3600 else 1
+    return Duration(math.floor(length / unit) * unit)
 
 
 @rule("MLS602", "warning", "services.*.constraints.throughput", "rollout.stages.*.canary.stepDuration")

@@ -2,7 +2,8 @@
 
 Multiwindow, multi-burn-rate alerts (Site Reliability Workbook, chapter 5): a pair of windows fires if both burn faster
 than burn rate x budget. The burn rate is budget share x period / long window, in decimal arithmetic: for 30 days 14.4,
-6, 3, and 1. A pair with a threshold of 100% of requests or more can never fire, and is omitted.
+6, 3, and 1. A week has other shares: with those of a month, alerts would fire at burn rates of 0.7 and 0.23, at which
+its budget lasts. A pair with a threshold of 100% of requests or more can never fire, and is omitted.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from ..choose import or_else
 
 __all__ = ["BurnPair", "burn_pairs", "burn_windows", "factor"]
 
-# severity, share of the budget, long and short window (Site Reliability Workbook, table 5-8)
-_USUAL = (
-    ("page", "2%", "1h", "5m"),
-    ("page", "5%", "6h", "30m"),
-    ("ticket", "10%", "1d", "2h"),
-    ("ticket", "10%", "3d", "6h"),
-)
+_PAIRS = (("page", "1h", "5m"), ("page", "6h", "30m"), ("ticket", "1d", "2h"), ("ticket", "3d", "6h"))
+"""The severity, the long, and the short window (Site Reliability Workbook, table 5-8)."""
+
+_MONTH = ("2%", "5%", "10%", "10%"), "the standard pairs (Site Reliability Workbook, table 5-8)"
+_WEEK = ("8.5%", "21%", "42%", "43%"), "the burn rates of the standard pairs, as shares of the budget of a week"
+_SHARES = {"7d": _WEEK, "28d": _MONTH, "30d": _MONTH}
+"""The shares of the budget, and why it is these, by the period."""
 
 
 class Window(Record):
@@ -44,8 +45,10 @@ class BurnPair(Record):
     """`page` or `ticket`."""
     long: Because[Duration]
     short: Because[Duration]
+    rate: Because[Decimal]
+    """The burn rate that both must exceed: as a multiple of the one at which the budget lasts for its period."""
     threshold: Because[str]
-    """The error ratio that both must exceed, as a PromQL number."""
+    """The same as an error ratio, as a PromQL number."""
 
 
 def factor(share: Percent, period: Duration, long: Duration) -> Decimal:
@@ -59,14 +62,20 @@ def burn_pairs(target: Because[Percent], slo: Slo) -> tuple[BurnPair, ...]:
     for window in burn_windows(slo):
         threshold = _threshold(target, slo.window, window.budget, window.long)
         if threshold.value is not None:
-            written = threshold.map(lambda t: plain(t or Decimal(0)))
-            pairs.append(BurnPair(severity=window.severity, long=window.long, short=window.short, threshold=written))
+            pair = BurnPair(
+                severity=window.severity,
+                long=window.long,
+                short=window.short,
+                rate=_rate(window.budget, slo.window, window.long),
+                threshold=threshold.map(lambda t: plain(t or Decimal(0))),
+            )
+            pairs.append(pair)
     return tuple(pairs)
 
 
 def burn_windows(slo: Slo) -> tuple[Window, ...]:
     """The window pairs of the spec, or else the standard ones, whether they can fire or not."""
-    return tuple(sorted(map(_asked, slo.burn), key=_urgency)) if slo.burn else _usual()
+    return tuple(sorted(map(_asked, slo.burn), key=_urgency)) if slo.burn else _usual(slo.window.value)
 
 
 def _urgency(window: Window) -> tuple[str, Duration]:
@@ -74,16 +83,16 @@ def _urgency(window: Window) -> tuple[str, Duration]:
 
 
 @cache
-def _usual() -> tuple[Window, ...]:
-    why = "the standard pairs (Site Reliability Workbook, table 5-8)"
+def _usual(period: str) -> tuple[Window, ...]:
+    shares, why = _SHARES[period]
     return tuple(
         Window(
             severity=fixed(severity, why),
-            budget=fixed(Percent.parse(budget), why),
+            budget=fixed(Percent.parse(share), why),
             long=fixed(Duration.parse(long), why),
             short=fixed(Duration.parse(short), why),
         )
-        for severity, budget, long, short in _USUAL
+        for share, (severity, long, short) in zip(shares, _PAIRS, strict=True)
     )
 
 
@@ -115,6 +124,12 @@ def _asked(burn: Burn) -> Window:
 @decision
 def _twelfth(long: Because[Duration]) -> tuple[Duration, str]:
     return Duration(int(long.value.amount / 12)), f"a twelfth of {long.value}"
+
+
+@decision
+def _rate(share: Because[Percent], period: Because[str], long: Because[Duration]) -> tuple[Decimal, str]:
+    times = factor(share.value, Duration.parse(period.value), long.value)
+    return times, f"{share.value} of the {period.value} error budget in {long.value}"
 
 
 @decision
