@@ -165,7 +165,7 @@ class System:
 
     def groups(self) -> list[dict[str, Any]]:
         """The alerts on the model, its data, and its retraining."""
-        files = ("monitoring/rules-model.yaml", "monitoring/rules-due.yaml")
+        files = [f"monitoring/rules-{about}.yaml" for about in ("model", "monitors", "due")]
         return self.time.rules([group for file in files for group in self.bundle(file)["groups"]])
 
     def routes(self) -> dict[str, Any]:
