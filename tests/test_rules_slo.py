@@ -16,8 +16,7 @@ from mlspec.schema.units import Duration, Percent, Rate
 
 from .batch import spec as batch
 from .rules import findings, one
-from .support import compile_text, dumped, files, minimal
-from .validation import load
+from .support import compile_text, dumped, minimal
 
 # Worked examples from the literature
 
@@ -86,30 +85,6 @@ def test_burn_rates(period: str, factors: list[str]) -> None:
     pairs = (("2%", "1h"), ("5%", "6h"), ("10%", "1d"), ("10%", "3d"))
     found = [factor(Percent.parse(share), Duration.parse(period), Duration.parse(long)) for share, long in pairs]
     assert [str(one) for one in found] == factors
-
-
-@pytest.mark.parametrize(
-    ("period", "rates"),
-    [
-        ("30d", (14.4, 6, 3, 1)),
-        ("28d", (13.44, 5.6, 2.8, 0.9333)),
-        ("7d", (14.28, 5.88, 2.94, 1.0033)),  # 8.5% of 168 h in 1 h, 21% in 6 h, 42% in 1 d, and 43% in 3 d
-    ],
-)
-def test_no_alert_fires_while_the_budget_of_any_period_lasts(
-    period: str, rates: tuple[float, ...], tmp_path: Path
-) -> None:
-    """The budget is 0.5%. The shares of a month would be burn rates of 3.36, 1.4, 0.7, and 0.2333 in a week."""
-    made = minimal(constraints__availability="99.5%", monitoring__slo={"window": period})
-    (rules,) = [text for path, text in files(compile_text(tmp_path, made)).items() if path.endswith("/rules.yaml")]
-    exprs = [
-        rule["expr"]
-        for group in load(rules)["groups"]
-        for rule in group["rules"]
-        if rule.get("alert") == "ModelErrorBudgetBurn"
-    ]
-    bounds = [float(bound) for expr in exprs for bound in re.findall(r"ratio_rate\w+\{[^}]*\} > ([0-9.]+)", expr)]
-    assert bounds == [pytest.approx(rate * 0.005, rel=1e-9) for rate in rates for _ in ("long", "short")]
 
 
 # MLS508
