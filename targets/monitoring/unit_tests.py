@@ -135,6 +135,7 @@ def _quiet(alerts: list[Alert], rate: float, depends: object) -> Iterator[Becaus
     unknown -= {alert["alert"] for alert in alerts if alert.proof is not None}
     match = "".join([f',alertname!="{name}"' for name in sorted(unknown)])
     firing = f'ALERTS{{alertstate="firing"{match}}}'
+    others = [alert.others for alert in alerts]
     for name, shares, minutes in QUIET:
         flows = [flow.but(rate=rate * flow.rate) for flow in shares]
         series: Series = {}
@@ -144,4 +145,4 @@ def _quiet(alerts: list[Alert], rate: float, depends: object) -> Iterator[Becaus
             return
         none = [{"expr": firing, "eval_time": f"{minute}m", "exp_samples": []} for minute in minutes]
         test = _test(f"every alert: {name}", 1, series, [], none)
-        yield because_of(test, "no alert fires without a reason", lambda: roots(alerts, depends))
+        yield because_of(test, "no alert fires without a reason", lambda: roots(alerts, others, depends))
