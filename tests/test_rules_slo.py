@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from mlspec.compiler.because import fixed
-from mlspec.compiler.plan.objectives.burn import factor
 from mlspec.compiler.plan.rollout.odds import arm_size, sample, step_length
 from mlspec.compiler.plan.rollout.verdict import verdict
-from mlspec.schema.units import Duration, Percent, Rate
+from mlspec.schema.units import Percent, Rate
 
 from .batch import spec as batch
 from .rules import findings, one
@@ -74,17 +73,6 @@ def test_one_window_of_1725_requests_is_enough() -> None:
     assert (found.minutes, found.requests) == (5, 1725)
     assert found.false_abort < 1e-6
     assert round(found.missed * 100, 1) == 0.2
-
-
-@pytest.mark.parametrize(
-    ("period", "factors"),
-    [("30d", ["14.4", "6", "3", "1"]), ("28d", ["13.44", "5.6", "2.8", "0.9333"])],
-)
-def test_burn_rates(period: str, factors: list[str]) -> None:
-    """2%, 5%, 10% and 10% of the budget in 1 h, 6 h, 1 d and 3 d."""
-    pairs = (("2%", "1h"), ("5%", "6h"), ("10%", "1d"), ("10%", "3d"))
-    found = [factor(Percent.parse(share), Duration.parse(period), Duration.parse(long)) for share, long in pairs]
-    assert [str(one) for one in found] == factors
 
 
 # MLS508

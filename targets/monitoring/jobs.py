@@ -67,7 +67,7 @@ class Judged(Record):
     rules: tuple[Alert, ...] = ()
     needed: tuple[Needed, ...] = ()
     prove: Callable[[Sequence[Well]], Alert] | None = None
-    """Prove the alerts when all series of the group are known."""
+    """Prove the alerts when the series of all jobs are known."""
     causes: tuple[Because[Any], ...] = ()
     """What decides which alerts there are."""
 

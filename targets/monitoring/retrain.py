@@ -4,7 +4,8 @@ It reads the other alerts. Quality or drift alone starts nothing: as long as the
 monitor is broken, or may be, the cause is unknown, and a new model would learn the fault. A group with few observations
 does not count as such, because some groups always have few. New labels start nothing on a fault either.
 
-Its rules are files of their own, so that their tests show only the alerts that it reads.
+Its rules are files of their own, so that their tests show only the alerts that it reads. Prometheus evaluates them at
+another moment than those alerts, so a fault may be seen one evaluation later than its effect; `for` is much longer.
 """
 
 from __future__ import annotations
@@ -47,17 +48,16 @@ def artifacts(plan: Plan, watched: Watched) -> Iterator[Artifact]:
 
 def needed(plan: Plan, watched: Watched) -> Iterator[Judged]:
     """The series that the alert reads itself."""
-    counted = _counted(plan, watched)
-    if counted is not None:
+    trigger = _new_labels(plan)
+    if trigger is not None:
         well = Well(series=sampled(watched, COUNT), alone=True)
-        interval = plan.system.monitoring.interval
+        counted, interval = series(watched, COUNT).also(trigger), plan.system.monitoring.interval
         yield Judged(needed=(Needed(name=COUNT, selected=counted, interval=interval, well=well),))
 
 
-def _counted(plan: Plan, watched: Watched) -> Because[str] | None:
-    """The number of new labels, if it is a trigger."""
-    asked = [trigger for trigger in read(plan.system) if trigger.value == NEW_LABELS]
-    return series(watched, COUNT).also(*asked) if asked else None
+def _new_labels(plan: Plan) -> Because[str] | None:
+    """The trigger, if the spec has it."""
+    return next((trigger for trigger in read(plan.system) if trigger.value == NEW_LABELS), None)
 
 
 def _worse(plan: Plan, watched: Watched) -> Iterator[Alert]:
@@ -72,30 +72,31 @@ def _worse(plan: Plan, watched: Watched) -> Iterator[Alert]:
 
 def _fresh(plan: Plan, watched: Watched) -> Iterator[Because[Alert]]:
     """The same alert because enough labels are new. Its label `trigger` distinguishes it, because both may fire."""
-    counted, retraining = _counted(plan, watched), plan.system.retraining
-    least = retraining.diagnosis.min_new_labels if retraining is not None else None
-    if counted is None or least is None:
+    trigger, retraining = _new_labels(plan), plan.system.retraining
+    if trigger is None or retraining is None:
         return
+    least = retraining.diagnosis.min_new_labels
+    assert least is not None, "without it, the trigger is not read"
     due = told(
         watched,
         ALERT,
         "ticket",
         None,
         text(
-            "max({counted}) >= {least}\n{unless}",
-            counted=counted,
+            "max({selected}) >= {least}\n{unless}",
+            selected=series(watched, COUNT).also(trigger),
             least=least.map(quantity),
             unless=_unless(plan, watched),
         ),
         text("{service}: {{{{ $value }}}} labels are new since the live version was trained", service=watched.name),
         action=fixed("Train on the new labels, and let the gates and the canary decide.", "more data, and no fault"),
         failure="model-quality",
-        labels={"retrain": "due", "trigger": fixed(NEW_LABELS, "what the alert counts")},
+        labels={"retrain": "due", "trigger": trigger},
         wait=plan.system.monitoring.interval.map(span),
     )
-    enough, series_ = int(quantity(least.value)), sampled(watched, COUNT)
-    proofs.enough(due, _own(plan, watched), series_, enough, vetoes(watched.scope))
-    yield because(due, "what is watched decides which alerts there are", (least, counted))
+    enough = int(quantity(least.value))
+    proofs.enough(due, _own(plan, watched), sampled(watched, COUNT), enough, vetoes(watched.scope))
+    yield because(due, "what is watched decides which alerts there are", least, trigger)
 
 
 def _own(plan: Plan, watched: Watched) -> dict[str, str]:

@@ -128,8 +128,8 @@ def _asked(check: Check) -> Iterator[Body]:
 
 
 def _quiet(alerts: list[Alert], rate: float, depends: object) -> Iterator[Because[Body]]:
-    """All alerts together, when nothing is wrong. No series is known for those without a proof, so they may fire.
-    Alerts that read nothing but other alerts see no series then.
+    """All alerts together, when nothing is wrong. No series is known for those without a proof, so they may fire. There
+    is nothing to show for alerts that read only other alerts.
     """
     unknown = {alert["alert"] for alert in alerts if alert.proof is None}
     unknown -= {alert["alert"] for alert in alerts if alert.proof is not None}

@@ -27,8 +27,8 @@ __all__ = ["FIRST_STEPS", "forgotten_window", "lasting_budget", "quiet_service",
 PROMISES = tuple(Percent.parse(text) for text in ("99.9%", "99.5%", "99%", "98%", "95%"))
 """The objectives that may be proposed instead, strictest first."""
 
-LASTS = Decimal("0.9")
-"""The lowest burn rate of an alert. The one of 28 days in the Site Reliability Workbook's shares is 0.93."""
+LOWEST_RATE = Decimal("0.9")
+"""The lowest burn rate of an alert that gets no warning. With a budget for 28 days, the lowest standard one is 0.93."""
 
 FIRST_STEPS = tuple(Percent.parse(text) for text in ("10%", "25%", "50%"))
 HARMS = tuple(Decimal(text) for text in ("0.02", "0.03", "0.05", "0.1", "0.2"))
@@ -175,7 +175,7 @@ def lasting_budget(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         for objective in service.objectives.all:
             period = service.objectives.slo.window
             for pair in service.objectives.pairs(objective):
-                if pair.rate.value < LASTS:
+                if pair.rate.value < LOWEST_RATE:
                     yield _lasting(pair, period)
             return  # the pairs of all objectives have the same rates
 
