@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
@@ -88,6 +88,18 @@ def _tell(ground: Ground) -> None:
     PROOF.row(title, columns, "traffic router plugin", "ours", "a stand-in for argoproj-labs/gatewayAPI 0.15.0")
     PROOF.row("Start", ("what", "seconds"), "control plane", f"{ground.times['control plane']:.0f}")
     PROOF.row("Start", ("what", "seconds"), "everything", f"{ground.times['everything']:.0f}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say what the controllers and Prometheus saw when a test failed, because it often was only too slow."""
+    report = yield
+    ground = getattr(item, "funcargs", {}).get("ground")
+    if call.when == "call" and report.failed and ground is not None:
+        report.sections.append(("Releases under way", ground.told()))
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

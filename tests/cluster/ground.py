@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from .api import Api, Object, path_of
@@ -95,9 +95,31 @@ class Ground:
         """Apply objects on the server; the result is what the server holds now."""
         return [self.api.apply(body, manager, force=force) for body in in_order(bodies)]
 
+    def told(self) -> str:
+        """The rollouts that are not healthy, with their analyses, for the report of a failed test."""
+        root = "/apis/argoproj.io/v1alpha1"
+        rollouts = [one for one in self.api.items(f"{root}/rollouts") if one["status"].get("phase") != "Healthy"]
+        names = {one["metadata"]["namespace"] for one in rollouts}
+        runs = [one for one in self.api.items(f"{root}/analysisruns") if one["metadata"]["namespace"] in names]
+        lines = [_rollout(one) for one in rollouts] + [line for run in runs for line in _analysis(run)]
+        return "\n".join([*lines, f"longest round of the gateway: {self.network.longest:.1f} s"])
+
     def live(self, body: Object) -> Object:
         """The live state of an object."""
         return self.api.get(path_of(body))
+
+
+def _rollout(rollout: Object) -> str:
+    status = rollout["status"]
+    shown = {key: status.get(key) for key in ("phase", "currentStepIndex", "abort", "message")}
+    return f"Rollout {rollout['metadata']['namespace']}/{rollout['metadata']['name']}: {shown}"
+
+
+def _analysis(run: Object) -> Iterator[str]:
+    for metric in run.get("status", {}).get("metricResults", []):
+        found = [(one.get("finishedAt"), one.get("value"), one.get("message")) for one in metric["measurements"]]
+        name = f"{run['metadata']['namespace']}/{run['metadata']['name']}"
+        yield f"AnalysisRun {name}: {metric['name']} {metric['phase']} {found}"
 
 
 def _volume(number: int) -> Object:

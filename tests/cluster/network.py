@@ -69,6 +69,8 @@ class Network:
         """Addresses of the cluster's DNS, such as Prometheus', and where they are on loopback."""
         self.seen: dict[str, Seen] = {}
         self.failures: list[str] = []
+        self.longest = 0.0
+        """Seconds of the longest round so far. Requests of one round reach the pods at once."""
         network = self
 
         class Proxy(BaseHTTPRequestHandler):
@@ -106,6 +108,7 @@ class Network:
         last = time.monotonic()
         while not self._end.wait(1.0):
             now = time.monotonic()
+            self.longest = max(self.longest, now - last)
             try:
                 self._look()
                 for namespace, demand in dict(self.demands).items():
