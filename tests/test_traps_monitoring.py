@@ -276,15 +276,18 @@ def test_the_alert_on_missing_data_needs_no_data(runtime: str, tmp_path: Path) -
     assert absent["for"] == "5m", "two scrapes and a restart of Prometheus"
 
 
-@pytest.mark.parametrize(("load", "wait"), [("20s", "15m"), ("20m", 40)])
-def test_a_replica_that_is_still_loading_is_not_down(load: str, wait: str | int, tmp_path: Path) -> None:
+WAIT_FOR_REPLICAS = ("ModelReplicaDown", "ModelServiceSaturated", "ModelShadowDown", "ModelShadowIdle")
+
+
+@pytest.mark.parametrize("name", WAIT_FOR_REPLICAS)
+@pytest.mark.parametrize(("load", "minutes"), [("20s", 15), ("20m", 40)])
+def test_a_replica_that_is_still_loading_is_not_down(name: str, load: str, minutes: int, tmp_path: Path) -> None:
     """A pod is a scrape target as soon as it has an address, but answers only once its model is loaded."""
-    of = emitted(tmp_path, serving__load=load)
-    (down,) = alerts(of, "ModelReplicaDown")
-    if isinstance(wait, str):
-        assert down["for"] == wait
-    else:
-        assert int(down["for"].removesuffix("m")) * 60 >= of.workload["spec"]["progressDeadlineSeconds"] >= wait * 60
+    of = emitted(tmp_path, serving__load=load, **SHADOW)
+    (alert,) = alerts(of, name)
+    waits = int(alert["for"].removesuffix("m"))
+    assert waits >= minutes
+    assert waits * 60 >= of.workload["spec"]["progressDeadlineSeconds"]
 
 
 def test_rules_stay_where_monitoring_runs(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ class ServicePlan(ServiceFacts):
         judges = self.canary.progressive.value and self.canary.capability.judges
         if stage is None or not judges or self.runtime.ports.metrics is None:
             return None
-        return ShadowPlan(self.canary, stage)
+        return ShadowPlan(self.canary, stage, self.live)
 
     @cached_property
     def after_shadow(self) -> Because[bool]:

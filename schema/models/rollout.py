@@ -30,7 +30,9 @@ class ShadowStage(Section):
     """The new version receives mirrored requests; its responses are discarded."""
 
     percent: Percent = default("100%", "The share of requests to mirror.", "mirror all traffic")
-    duration: PositiveDuration = default("24h", "How long the stage lasts before promotion.", "a full day of traffic")
+    duration: PositiveDuration = default(
+        "24h", "How long the stage lasts, from `mlspec promote` on.", "a full day of traffic"
+    )
     replicas: int | None = derived(
         "The number of shadow replicas.", "from the mirrored share of the mean throughput", ge=1
     )

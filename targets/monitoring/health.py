@@ -90,7 +90,7 @@ def _saturation(service: ServicePlan) -> Iterator[Body]:
             service=service.name,
             limit=service.scope.system.monitoring.saturation.map(str),
         ),
-        wait=fixed("15m", "longer than the autoscaler takes to add a replica"),
+        wait=settled(service.live.progress_deadline),  # the autoscaler adds replicas first
     )
     yield proofs.saturated(service, saturated)
 
@@ -118,7 +118,7 @@ def _queue(service: ServicePlan, indicators: Indicators) -> Iterator[Body]:
         "saturation",
         text("{waiting} > 0", waiting=waiting),
         text("{service}: {{{{ $value }}}} requests wait, and some have all the time", service=service.name),
-        wait=fixed("15m", "longer than the autoscaler takes to add a replica"),
+        wait=settled(service.live.progress_deadline),  # the autoscaler adds replicas first
     )
     yield proofs.waits(service, waits)
 

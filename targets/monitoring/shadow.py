@@ -16,6 +16,7 @@ from ...compiler.promql import promql
 from .alert import alert
 from .proof import Alert
 from .proofs import shadow as proofs
+from .replicas import settled
 
 __all__ = ["groups"]
 
@@ -64,7 +65,7 @@ def _down(service: ServicePlan, shadow: Indicators) -> Body:
             service=service.name,
             version=_version(service),
         ),
-        wait=fixed("30m", "longer than a replica takes to download and load a model"),
+        wait=settled(service.latest.progress_deadline),
     )
     return proofs.down(service, down)
 
@@ -94,7 +95,7 @@ def _idle(service: ServicePlan, shadow: Indicators) -> Iterator[Body]:
             service=service.name,
             version=_version(service),
         ),
-        wait=fixed("15m", "the mirror starts when a replica is ready"),
+        wait=settled(service.latest.progress_deadline),  # the mirror starts when a replica is ready
     )
     yield proofs.idle(service, idle, stage.percent.value.amount)
 

@@ -155,6 +155,8 @@ class Maker(Shape):
             self._placeable(made)
         if name == "Probe" and made.get("command"):
             made = {key: value for key, value in made.items() if key in ("command", "timeout")}  # it asks no port
+        if name == "ShadowStage" and "duration" in made:
+            made["duration"] = "12h" if made["duration"].endswith("s") else "36h"  # longer than any model loads
         if name == "HumanPerformance":
             made["value"] = self.reached(made["metric"])
         if "uri" in made and made.get("access") in ("to-service", "to-tcp"):

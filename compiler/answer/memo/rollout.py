@@ -64,6 +64,7 @@ def _odds(canary: CanaryPlan) -> Iterator[Line]:
 
 def _shadow(shadow: ShadowPlan) -> Iterator[Line]:
     yield Line(title="the judgment looks back", value=shadow.window.map(_minutes))
+    yield Line(title="shadow duration after startup", value=shadow.answering)
     yield Line(title="required uptime of a shadow", value=shadow.least.map(_minutes))
     for judgment in shadow.judgments:
         name = judgment.objective.name

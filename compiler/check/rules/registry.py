@@ -132,6 +132,7 @@ RULES: tuple[Rule, ...] = (
     training.no_time_to_start,
     batch.faster_than_plausible,
     hops.spent_before_the_model,
+    startup.shadow_stage_too_short,
     slo.quiet_service,
     slo.forgotten_window,
     monitoring.no_runbook,

@@ -1,4 +1,4 @@
-"""The rule on startup times, which mlspec derives from the load time of a model and a patch can override.
+"""The rules on startup times, which mlspec derives from the load time of a model and a patch can override.
 
 A patch is a JSON merge patch, which replaces lists: to patch one container is to write all of it, and a field that its
 probe omits has Kubernetes' own default.
@@ -22,7 +22,7 @@ from ...system import MLSystem, Patch
 from ...tree import Mapping, Node, Scalar, entries
 from ..lint import rule
 
-__all__ = ["start_up_too_short"]
+__all__ = ["shadow_stage_too_short", "start_up_too_short"]
 
 DEFAULTS = {"initialDelaySeconds": 0, "periodSeconds": 10, "failureThreshold": 3}
 """Kubernetes' defaults for a probe (kubernetes.io, Configure Probes)."""
@@ -83,6 +83,40 @@ def _too_short(service: ServicePlan, node: Node, given: Decimal, needed: Duratio
         note=why,
         help=help_,
     )
+
+
+@rule("MLS437", "error", "services.*.load", "services.*.warmup")
+def shadow_stage_too_short(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Shadow stage that is mostly startup.
+
+    Why: the stage begins when a version is promoted to it. A replica answers no mirrored request until it has fetched
+    the image and the model, and has loaded the model. If that takes most of the stage, the judgment has too few
+    requests, and every rollout waits for an engineer.
+
+    Bad:
+        constraints: {latency: {p99: 100ms}, throughput: {mean: 20/s, peak: 60/s}, availability: 99.9%}
+        serving: {load: 15m}
+        rollout: {stages: [{shadow: {duration: 20m}}, {canary: {steps: [50%]}}]}
+    Good:
+        constraints: {latency: {p99: 100ms}, throughput: {mean: 20/s, peak: 60/s}, availability: 99.9%}
+        serving: {load: 15m}
+        rollout: {stages: [{shadow: {duration: 6h}}, {canary: {steps: [50%]}}]}
+    """
+    for service in plan.online.values():
+        if service.shadow_plan is None:
+            continue
+        duration, fetch, start = service.shadow_plan.stage.duration, service.live.fetch, service.live.start
+        startup = Duration(fetch.value.amount + start.value.amount)
+        if 2 * startup.amount > duration.value.amount:
+            yield finding(
+                "MLS437",
+                f"the shadow stage takes {duration.value}, and {startup} pass before a replica answers",
+                duration,
+                others=((service.part.load, "the load time"),),
+                note=f"{fetch.value} to fetch and {start.value} to start; with too few mirrored requests, every "
+                "rollout waits for an engineer",
+                help=f"write `duration: {ceil(startup.amount / 30)}m` or more",
+            )
 
 
 class Probe(Row):

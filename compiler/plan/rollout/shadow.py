@@ -15,7 +15,9 @@ from ....schema.units import Duration, Percent, plain
 from ...because import Because, decision, fixed
 from ...record import Record
 from ...system import ShadowStage
+from ..choose import readable
 from ..objectives import Objective
+from ..serving.version import VersionPlan
 from .asking import UNKNOWN_RATE
 from .canary import CanaryPlan
 from .odds import Question, judged, volume
@@ -23,8 +25,8 @@ from .rollback import least_volume, limit
 
 __all__ = ["ShadowJudgment", "ShadowPlan"]
 
-RUNS = fixed(Percent.parse("90%"), "a node may be drained, and a replica takes its time to start")
-"""The share of the stage during which a replica must answer."""
+RUNS = fixed(Percent.parse("90%"), "a node may be drained")
+"""The share of the stage, after the replica has started, during which one must answer."""
 
 
 class ShadowJudgment(Record):
@@ -40,9 +42,10 @@ class ShadowJudgment(Record):
 class ShadowPlan:
     """The judgment of one service's shadow."""
 
-    def __init__(self, canary: CanaryPlan, stage: ShadowStage) -> None:
+    def __init__(self, canary: CanaryPlan, stage: ShadowStage, version: VersionPlan) -> None:
         self.canary = canary
         self.stage = stage
+        self.version = version
 
     @cached_property
     def window(self) -> Because[int]:
@@ -52,7 +55,12 @@ class ShadowPlan:
     @cached_property
     def least(self) -> Because[int]:
         """The minutes in which a replica must have answered."""
-        return _least(self.stage.duration, RUNS)
+        return _least(self.answering, RUNS)
+
+    @cached_property
+    def answering(self) -> Because[Duration]:
+        """The rest of the stage after a replica is ready; negative if the stage ends before that."""
+        return _answering(self.stage.duration, self.version.fetch, self.version.start)
 
     @cached_property
     def judgments(self) -> tuple[ShadowJudgment, ...]:
@@ -95,6 +103,13 @@ def _window(duration: Because[Duration]) -> tuple[int, str]:
 
 
 @decision
-def _least(duration: Because[Duration], share: Because[Percent]) -> tuple[int, str]:
-    minutes = max(1, int(duration.value.amount / 60 * share.value.amount))
-    return minutes, f"{share.value} of {duration.value}: {share.reason}"
+def _least(answering: Because[Duration], share: Because[Percent]) -> tuple[int, str]:
+    minutes = max(1, int(answering.value.amount / 60 * share.value.amount))
+    return minutes, f"{share.value} of {readable(answering.value)}: {share.reason}"
+
+
+@decision
+def _answering(duration: Because[Duration], fetch: Because[Duration], start: Because[Duration]) -> tuple[Duration, str]:
+    """The stage begins when a version is promoted to it, so a replica first has to be scheduled and to start."""
+    rest = Duration(duration.value.amount - fetch.value.amount - start.value.amount)
+    return rest, f"{duration.value} minus {fetch.value} to fetch the image and the model, and {start.value} to start"
