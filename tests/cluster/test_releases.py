@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ NAMESPACE = "released"
 QUICK = {**PLATFORM, "platform": {**PLATFORM["platform"], "planning": {"download": "10 GB/s"}}}
 """Pods start at once here, and the stage is short."""
 ROLLOUT = f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/rollouts/digits"
+OWN = {"app.kubernetes.io/name": "digits", "app.kubernetes.io/component": "predictor"}
+"""The labels of the live service's pods."""
 COLUMNS = ("what", "seen")
 NOW = "2026-11-03T04:00:00Z"
 STAGE = 2400.0
@@ -82,10 +85,13 @@ def test_a_version_goes_into_service_and_back(ground: Ground, proof: Proof, spec
     ground.api.merge(f"{ROLLOUT}/status", {"status": {"promoteFull": True}})  # what `promote --full` does
     wait(lambda: _phase(ground) == "Healthy" and _in_service(ground) == "2", "version 2", 120)
 
+    wait(lambda: _versions(ground, {}) == {"2"}, "the pods of version 1 to end", 120)
     begin = time.monotonic()
     _apply(ground, spec, mlspec.rollback(spec, environment=NAMESPACE, to="1"))
     wait(lambda: _phase(ground) == "Healthy" and _in_service(ground) == "1", "version 1 again", AT_ONCE)
-    proof.row("Releases", COLUMNS, "`mlspec rollback` until all traffic is back", f"{time.monotonic() - begin:.0f} s")
+    proof.row(
+        "Releases", COLUMNS, "`mlspec rollback`, from no pods to all traffic", f"{time.monotonic() - begin:.0f} s"
+    )
     wait(lambda: _weight(ground) == 0, "the route to be as before", 30)
 
 
@@ -150,7 +156,12 @@ def _phase(ground: Ground) -> str:
 def _in_service(ground: Ground) -> str:
     """The version of the pods that the stable Service selects."""
     service = ground.api.get(f"/api/v1/namespaces/{NAMESPACE}/services/digits")
-    selector = ",".join(f"{key}={value}" for key, value in service["spec"]["selector"].items())
-    pods = ground.api.request("GET", f"/api/v1/namespaces/{NAMESPACE}/pods", labelSelector=selector)["items"]
-    found = {pod["metadata"]["labels"]["app.kubernetes.io/version"] for pod in pods}
+    found = _versions(ground, service["spec"]["selector"])
     return found.pop() if len(found) == 1 else ""
+
+
+def _versions(ground: Ground, selector: Mapping[str, str]) -> set[str]:
+    """The versions of the pods with these labels, without those in the shadow."""
+    wanted = ",".join(f"{key}={value}" for key, value in {**OWN, **selector}.items())
+    pods = ground.api.request("GET", f"/api/v1/namespaces/{NAMESPACE}/pods", labelSelector=wanted)["items"]
+    return {pod["metadata"]["labels"]["app.kubernetes.io/version"] for pod in pods}
