@@ -70,7 +70,7 @@ def test_a_recorder_that_no_one_scrapes_opens_a_ticket(tmp_path: Path) -> None:
     proves_each(
         tmp_path,
         [absent],
-        [({}, [(30, fired, said)]), ({}, [(29, fired, None)]), ({REQUESTS: "0x60"}, [(40, fired, None)])],
+        [({}, [(15, fired, said)]), ({}, [(14, fired, None)]), ({REQUESTS: "0x60"}, [(40, fired, None)])],
     )
 
 

@@ -15,6 +15,7 @@ from ...compiler.promql import promql
 from .alert import alert
 from .proof import Alert
 from .proofs import capture as proofs
+from .replicas import settled
 
 __all__ = ["groups"]
 
@@ -80,6 +81,6 @@ def _absent(service: ServicePlan) -> Alert:
         text(
             "{service}: Prometheus sees no recorder, so no loss of predictions would be noticed", service=service.name
         ),
-        wait=fixed("30m", "longer than a rollout that adds the recorder"),
+        wait=settled(service.live.progress_deadline),  # the first replica of the rollout that adds the recorder
     )
     return proofs.absent(service, absent)
