@@ -94,7 +94,7 @@ def _tell(ground: Ground) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Say what the controllers and Prometheus saw when a test failed, because it often was only too slow."""
+    """Add what the controllers and Prometheus saw to the report of a failed test."""
     report = yield
     ground = getattr(item, "funcargs", {}).get("ground")
     if call.when == "call" and report.failed and ground is not None:

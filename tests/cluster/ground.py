@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from .api import Api, Object, path_of
+import urllib3
+
+from .api import Api, ApiError, Object, path_of
 from .behavior import Behavior
 from .control_plane import ControlPlane
 from .kubelet import Kubelet, behavior_of
@@ -97,12 +99,20 @@ class Ground:
 
     def told(self) -> str:
         """The rollouts that are not healthy, with their analyses, for the report of a failed test."""
+        try:
+            return "\n".join([*self._told(), f"longest round of the gateway: {self.network.longest:.1f} s"])
+        except (ApiError, urllib3.exceptions.HTTPError) as error:
+            return f"the API server does not answer: {error}"
+
+    def _told(self) -> Iterator[str]:
         root = "/apis/argoproj.io/v1alpha1"
-        rollouts = [one for one in self.api.items(f"{root}/rollouts") if one["status"].get("phase") != "Healthy"]
+        everything = self.api.items(f"{root}/rollouts")
+        rollouts = [one for one in everything if one.get("status", {}).get("phase") != "Healthy"]
         names = {one["metadata"]["namespace"] for one in rollouts}
-        runs = [one for one in self.api.items(f"{root}/analysisruns") if one["metadata"]["namespace"] in names]
-        lines = [_rollout(one) for one in rollouts] + [line for run in runs for line in _analysis(run)]
-        return "\n".join([*lines, f"longest round of the gateway: {self.network.longest:.1f} s"])
+        yield from map(_rollout, rollouts)
+        for run in self.api.items(f"{root}/analysisruns"):
+            if run["metadata"]["namespace"] in names:
+                yield from _analysis(run)
 
     def live(self, body: Object) -> Object:
         """The live state of an object."""
@@ -110,14 +120,16 @@ class Ground:
 
 
 def _rollout(rollout: Object) -> str:
-    status = rollout["status"]
+    status = rollout.get("status", {})
     shown = {key: status.get(key) for key in ("phase", "currentStepIndex", "abort", "message")}
     return f"Rollout {rollout['metadata']['namespace']}/{rollout['metadata']['name']}: {shown}"
 
 
 def _analysis(run: Object) -> Iterator[str]:
     for metric in run.get("status", {}).get("metricResults", []):
-        found = [(one.get("finishedAt"), one.get("value"), one.get("message")) for one in metric["measurements"]]
+        found = [
+            (one.get("finishedAt"), one.get("value"), one.get("message")) for one in metric.get("measurements", [])
+        ]
         name = f"{run['metadata']['namespace']}/{run['metadata']['name']}"
         yield f"AnalysisRun {name}: {metric['name']} {metric['phase']} {found}"
 
