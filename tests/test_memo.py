@@ -109,7 +109,7 @@ NOT_TOLD = {
     "shared_memory", "retries", "shadow_replicas", "shares", "environment", "namespace", "work", "suspended", "most",
     "rate", "late_without", "pod_memory", "in_place", "search_schedule", "mirroring", "routed", "scales",
     "generates", "sequences", "traffic_provider", "queues", "processors", "threads", "writes", "settled",
-    "survives_zones",
+    "survives_zones", "until_ready",
 }  # fmt: skip
 """What other decisions rest on and print, or what only an object needs."""
 

@@ -276,18 +276,32 @@ def test_the_alert_on_missing_data_needs_no_data(runtime: str, tmp_path: Path) -
     assert absent["for"] == "5m", "two scrapes and a restart of Prometheus"
 
 
-WAIT_FOR_REPLICAS = ("ModelReplicaDown", "ModelServiceSaturated", "ModelShadowDown", "ModelShadowIdle")
+WAIT_FOR_REPLICAS = {
+    "ModelReplicaDown": "triton",
+    "ModelServiceSaturated": "triton",
+    "ModelRequestsWait": "vllm",
+    "ModelShadowDown": "triton",
+    "ModelShadowIdle": "triton",
+}
+"""The alerts, and a runtime that has them."""
 
 
-@pytest.mark.parametrize("name", WAIT_FOR_REPLICAS)
+@pytest.mark.parametrize(("name", "runtime"), WAIT_FOR_REPLICAS.items())
 @pytest.mark.parametrize(("load", "minutes"), [("20s", 15), ("20m", 40)])
-def test_a_replica_that_is_still_loading_is_not_down(name: str, load: str, minutes: int, tmp_path: Path) -> None:
+def test_a_replica_that_is_still_loading_is_not_down(
+    name: str, runtime: str, load: str, minutes: int, tmp_path: Path
+) -> None:
     """A pod is a scrape target as soon as it has an address, but answers only once its model is loaded."""
-    of = emitted(tmp_path, serving__load=load, **SHADOW)
+    of = emitted(tmp_path, runtime, serving__load=load, **(SHADOW if runtime == "triton" else {}))
     (alert,) = alerts(of, name)
     waits = int(alert["for"].removesuffix("m"))
     assert waits >= minutes
     assert waits * 60 >= of.workload["spec"]["progressDeadlineSeconds"]
+
+
+def test_a_patient_rollout_delays_no_alert_on_saturation(tmp_path: Path) -> None:
+    (alert,) = alerts(emitted(tmp_path, rollout={"progressDeadline": "6h"}), "ModelServiceSaturated")
+    assert alert["for"] == "15m"
 
 
 def test_rules_stay_where_monitoring_runs(tmp_path: Path) -> None:

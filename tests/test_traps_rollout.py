@@ -362,3 +362,11 @@ def test_nothing_is_mirrored_while_no_version_is_in_the_shadow(tmp_path: Path) -
     of = emitted(tmp_path, rollout__stages=SHADOW["rollout__stages"])
     assert "filters" not in rule(of)
     assert of.all("Deployment") == []
+
+
+@pytest.mark.parametrize("wait", ["0s", "2m", "9m", "30m"])
+def test_a_version_that_waits_for_a_node_would_be_aborted(wait: str, tmp_path: Path) -> None:
+    """A node with an accelerator takes minutes; then come 91 s to fetch and 5 min to start."""
+    of = emitted(tmp_path, serving__load="5m", platform__planning={"nodeWait": wait})
+    minutes = int(wait[:-1]) if wait.endswith("m") else 0
+    assert of.workload["spec"]["progressDeadlineSeconds"] >= 2 * (60 * minutes + 91 + 300)

@@ -132,7 +132,7 @@ def _bounds(service: ServicePlan) -> list[Bound]:
 
 
 def _how(service: ServicePlan) -> tuple[Server | Engine, list[str]]:
-    startup = _startup(service)
+    startup = float(service.live.until_ready.value)
     room = service.queue.value if service.queue is not None else None
     timeout = float(service.timing.timeout.value)
     if service.mean_time is None:
@@ -211,14 +211,10 @@ def _pace(pace: Emitted) -> Pace:
 
 
 def _about_cluster(service: ServicePlan, autoscaler: Autoscaler | None) -> list[str]:
-    found = [f"a new replica is ready {seconds(_startup(service))} after it is asked for, with the wait for its node"]
+    after = seconds(float(service.live.until_ready.value))
+    found = [f"a new replica is ready {after} after it is asked for, with the wait for its node"]
     if autoscaler is not None:
         found.append(
             f"the autoscaler looks every {SYNC:.0f} s, with a tolerance of {TOLERANCE:.0%}: Kubernetes's defaults"
         )
     return found
-
-
-def _startup(service: ServicePlan) -> float:
-    wait = service.scope.platform.planning.node_wait
-    return sum(float(each.value) for each in (wait, service.live.fetch, service.live.start))

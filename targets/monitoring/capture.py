@@ -81,6 +81,6 @@ def _absent(service: ServicePlan) -> Alert:
         text(
             "{service}: Prometheus sees no recorder, so no loss of predictions would be noticed", service=service.name
         ),
-        wait=settled(service.live.progress_deadline),  # the first replica of the rollout that adds the recorder
+        wait=settled(service.live.progress_deadline),  # a rollout adds the recorder
     )
     return proofs.absent(service, absent)

@@ -12,7 +12,7 @@ from ...compiler.plan.service import ServicePlan
 from ...schema.units import Percent, plain
 from .alert import alert
 from .proofs import health as proofs
-from .replicas import settled
+from .replicas import added, settled
 from .version import age, info
 
 __all__ = ["group", "in_use"]
@@ -90,7 +90,7 @@ def _saturation(service: ServicePlan) -> Iterator[Body]:
             service=service.name,
             limit=service.scope.system.monitoring.saturation.map(str),
         ),
-        wait=settled(service.live.progress_deadline),  # the autoscaler adds replicas first
+        wait=added(service.reaction.time),
     )
     yield proofs.saturated(service, saturated)
 
@@ -118,7 +118,7 @@ def _queue(service: ServicePlan, indicators: Indicators) -> Iterator[Body]:
         "saturation",
         text("{waiting} > 0", waiting=waiting),
         text("{service}: {{{{ $value }}}} requests wait, and some have all the time", service=service.name),
-        wait=settled(service.live.progress_deadline),  # the autoscaler adds replicas first
+        wait=added(service.reaction.time),
     )
     yield proofs.waits(service, waits)
 

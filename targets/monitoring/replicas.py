@@ -12,14 +12,16 @@ from collections.abc import Iterator
 
 from ...compiler.because import Because, decision, fixed, text
 from ...compiler.emit.artifact import Body
+from ...compiler.plan.choose import readable
 from ...compiler.plan.objectives.sli import Indicators
 from ...compiler.plan.service import ServicePlan
 from ...compiler.promql import promql
+from ...schema.units import Duration
 from ..providers import RolloutProvider
 from .alert import alert
 from .proofs import replicas as proofs
 
-__all__ = ["group", "pods", "settled"]
+__all__ = ["added", "group", "pods", "settled"]
 
 
 def group(service: ServicePlan) -> Body:
@@ -36,6 +38,13 @@ def settled(deadline: Because[int]) -> tuple[str, str]:
     """A pod that is still downloading or loading its model is already a scrape target, but does not answer."""
     wait = max(15, math.ceil(deadline.value / 60))
     return f"{wait}m", f"longer than the {deadline.value} s after which a new replica has failed, and at least 15 min"
+
+
+@decision
+def added(reaction: Because[Duration]) -> tuple[str, str]:
+    """The autoscaler adds replicas first, several times if one step is not enough."""
+    wait = max(15, math.ceil(2 * reaction.value.amount / 60))
+    return f"{wait}m", f"twice the {readable(reaction.value)} until a new replica serves, and at least 15 min"
 
 
 def _flapping(service: ServicePlan) -> Iterator[Body]:

@@ -15,6 +15,7 @@ from ...bind.leaf import core_value
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
+from ...plan.choose import readable
 from ...plan.service import ServicePlan
 from ...plan.serving.version import VersionPlan
 from ...row import Row
@@ -89,9 +90,9 @@ def _too_short(service: ServicePlan, node: Node, given: Decimal, needed: Duratio
 def shadow_stage_too_short(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Shadow stage that is mostly startup.
 
-    Why: the stage begins when a version is promoted to it. A replica answers no mirrored request until it has fetched
-    the image and the model, and has loaded the model. If that takes most of the stage, the judgment has too few
-    requests, and every rollout waits for an engineer.
+    Why: the stage begins when a version is promoted to it. A replica answers no mirrored request until it has a node,
+    and has fetched and loaded the model. If that takes most of the stage, the judgment has too few requests, and every
+    rollout waits for an engineer.
 
     Bad:
         constraints: {latency: {p99: 100ms}, throughput: {mean: 20/s, peak: 60/s}, availability: 99.9%}
@@ -105,17 +106,17 @@ def shadow_stage_too_short(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     for service in plan.online.values():
         if service.shadow_plan is None:
             continue
-        duration, fetch, start = service.shadow_plan.stage.duration, service.live.fetch, service.live.start
-        startup = Duration(fetch.value.amount + start.value.amount)
-        if 2 * startup.amount > duration.value.amount:
+        duration = service.shadow_plan.stage.duration
+        until_ready = max((version.until_ready for version in service.versions), key=lambda each: each.value)
+        if 2 * until_ready.value.amount > duration.value.amount:
+            after = readable(until_ready.value)
             yield finding(
                 "MLS437",
-                f"the shadow stage takes {duration.value}, and {startup} pass before a replica answers",
+                f"the shadow stage lasts {duration.value}, but a replica answers only after {after}",
                 duration,
                 others=((service.part.load, "the load time"),),
-                note=f"{fetch.value} to fetch and {start.value} to start; with too few mirrored requests, every "
-                "rollout waits for an engineer",
-                help=f"write `duration: {ceil(startup.amount / 30)}m` or more",
+                note=f"{until_ready.reason}; with too few mirrored requests, every rollout waits for an engineer",
+                help=f"write `duration: {ceil(until_ready.value.amount / 30)}m` or more",
             )
 
 

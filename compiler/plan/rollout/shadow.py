@@ -60,7 +60,7 @@ class ShadowPlan:
     @cached_property
     def answering(self) -> Because[Duration]:
         """The rest of the stage after a replica is ready; negative if the stage ends before that."""
-        return _answering(self.stage.duration, self.version.fetch, self.version.start)
+        return _answering(self.stage.duration, self.version.until_ready)
 
     @cached_property
     def judgments(self) -> tuple[ShadowJudgment, ...]:
@@ -109,7 +109,7 @@ def _least(answering: Because[Duration], share: Because[Percent]) -> tuple[int, 
 
 
 @decision
-def _answering(duration: Because[Duration], fetch: Because[Duration], start: Because[Duration]) -> tuple[Duration, str]:
+def _answering(duration: Because[Duration], until_ready: Because[Duration]) -> tuple[Duration, str]:
     """The stage begins when a version is promoted to it, so a replica first has to be scheduled and to start."""
-    rest = Duration(duration.value.amount - fetch.value.amount - start.value.amount)
-    return rest, f"{duration.value} minus {fetch.value} to fetch the image and the model, and {start.value} to start"
+    rest = Duration(duration.value.amount - until_ready.value.amount)
+    return rest, f"{duration.value} minus the {readable(until_ready.value)} until a replica is ready"

@@ -139,11 +139,17 @@ class VersionPlan:
         return download_time(self._size, image, planning.download)
 
     @cached_property
+    def until_ready(self) -> Because[Duration]:
+        """The time from the creation of a pod until it is ready."""
+        return _until_ready(self.service.scope.platform.planning.node_wait, self.fetch, self.start)
+
+    @cached_property
     def progress_deadline(self) -> Because[int]:
         """Seconds after which a version that is not ready counts as failed."""
         given = self.service.scope.system.rollout.progress_deadline
         if given.given is None:
-            return _progress_deadline(self.fetch, self.start, self.service.runtime.least_startup)
+            wait = self.service.scope.platform.planning.node_wait
+            return _progress_deadline(wait, self.fetch, self.start, self.service.runtime.least_startup)
         if given.given.value <= self.start.value:
             raise refusal(
                 "MLS008",
@@ -199,6 +205,13 @@ def _start(load: Because[Duration], warmup: Warmup | None, each: Because[Duratio
 
 
 @decision
+def _until_ready(node: Because[Duration], fetch: Because[Duration], start: Because[Duration]) -> tuple[Duration, str]:
+    whole = Duration(node.value.amount + fetch.value.amount + start.value.amount)
+    wait = f"{readable(node.value)} for a node, " if node.value.amount else ""
+    return whole, f"{wait}{readable(fetch.value)} to fetch the image and the model, {readable(start.value)} to start"
+
+
+@decision
 def _startup_failures(start: Because[Duration], inside: Because[Duration], least: Because[Duration]) -> tuple[int, str]:
     needed, why = start.value.amount, f"{readable(start.value)} to start"
     if inside.value.amount:
@@ -208,12 +221,16 @@ def _startup_failures(start: Because[Duration], inside: Because[Duration], least
 
 
 @decision
-def _progress_deadline(fetch: Because[Duration], start: Because[Duration], least: Because[Duration]) -> tuple[int, str]:
-    needed = fetch.value.amount + max(fetch.value.amount + 2 * start.value.amount, least.value.amount)
+def _progress_deadline(
+    node: Because[Duration], fetch: Because[Duration], start: Because[Duration], least: Because[Duration]
+) -> tuple[int, str]:
+    before = node.value.amount + fetch.value.amount
+    needed = before + max(before + 2 * start.value.amount, least.value.amount)
     deadline = max(LEAST_DEADLINE, math.ceil(needed / 60) * 60)
-    why = f"2 x ({readable(fetch.value)} to fetch + {readable(start.value)} to start), but at least {LEAST_DEADLINE} s"
-    if needed > 2 * (fetch.value.amount + start.value.amount):
-        why = f"{readable(fetch.value)} to fetch, plus {least.value}, the least that the startup probe allows"
+    first = f"{readable(node.value)} for a node + {readable(fetch.value)} to fetch"
+    why = f"2 x ({first} + {readable(start.value)} to start), but at least {LEAST_DEADLINE} s"
+    if needed > 2 * (before + start.value.amount):
+        why = f"{first}, plus {least.value}, the least that the startup probe allows"
     return deadline, f"{why}, in whole minutes"
 
 
