@@ -370,3 +370,12 @@ def test_a_version_that_waits_for_a_node_would_be_aborted(wait: str, tmp_path: P
     of = emitted(tmp_path, serving__load="5m", platform__planning={"nodeWait": wait})
     minutes = int(wait[:-1]) if wait.endswith("m") else 0
     assert of.workload["spec"]["progressDeadlineSeconds"] >= 2 * (60 * minutes + 91 + 300)
+
+
+@pytest.mark.parametrize(("wait", "given", "enough"), [("0s", "6m", "7m"), ("9m", "14m", "16m")])
+def test_a_deadline_of_ones_own_allows_for_a_node(wait: str, given: str, enough: str, tmp_path: Path) -> None:
+    """91 s to fetch and 5 min to start are 6 min 31 s, after the wait for a node."""
+    changes: dict[str, Any] = {"serving__load": "5m", "platform__planning": {"nodeWait": wait}}
+    said = refused(tmp_path, "triton", **changes, rollout__progressDeadline=given)
+    assert said == [f"MLS008: every new version would fail after {given}, before it is ready"]
+    assert emitted(tmp_path, **changes, rollout__progressDeadline=enough).workload["spec"]["progressDeadlineSeconds"]

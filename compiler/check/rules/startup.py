@@ -57,16 +57,15 @@ def start_up_too_short(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
 
 
 def _of_patch(service: ServicePlan, version: VersionPlan, patch: Patch) -> Iterator[Diagnostic]:
-    start, fetch = version.start, version.fetch
-    whole = Duration(start.value.amount + fetch.value.amount)
+    start, whole = version.start, version.until_ready
     for key, node in entries(patch.patch) if patch.patch is not None else ():
         if key.text == "progressDeadlineSeconds" and isinstance(node, Scalar):
             given = _seconds(node)
-            if given is not None and given < whole.amount:
-                why = f"{fetch.value} to fetch and {start.value} to start; every rollout would be aborted before that"
-                least = ceil(whole.amount)
+            if given is not None and given < whole.value.amount:
+                why = f"{whole.reason}; on a new node, every rollout would be aborted before that"
+                least = ceil(whole.value.amount)
                 help_ = f"write `progressDeadlineSeconds: {least}` or more, or remove it to allow twice as long"
-                yield _too_short(service, node, given, whole, why, help_)
+                yield _too_short(service, node, given, whole.value, why, help_)
         elif key.text == "startupProbe" and isinstance(node, Mapping):
             probe = _probe(node)
             if probe is not None and probe.allowed < start.value.amount:
@@ -78,7 +77,7 @@ def _of_patch(service: ServicePlan, version: VersionPlan, patch: Patch) -> Itera
 def _too_short(service: ServicePlan, node: Node, given: Decimal, needed: Duration, why: str, help_: str) -> Diagnostic:
     return finding(
         "MLS406",
-        f"the patch allows {Duration(given)} for a startup that takes {needed}",
+        f"the patch allows {Duration(given)} for a startup that takes {readable(needed)}",
         node,
         others=((service.part.load, "the load time"),),
         note=why,

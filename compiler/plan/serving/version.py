@@ -150,14 +150,14 @@ class VersionPlan:
         if given.given is None:
             wait = self.service.scope.platform.planning.node_wait
             return _progress_deadline(wait, self.fetch, self.start, self.service.runtime.least_startup)
-        if given.given.value <= self.start.value:
+        if given.given.value <= self.until_ready.value:
             raise refusal(
                 "MLS008",
                 f"every new version would fail after {given.given.value}, before it is ready",
                 given.given,
                 others=((self.start, "the load time"),),
-                note=f"it becomes ready after {readable(self.start.value)}: {self.start.reason}",
-                help="write more than that, plus the time to fetch the image and the model, or remove it",
+                note=f"on a new node, it is ready after {readable(self.until_ready.value)}: {self.until_ready.reason}",
+                help=f"write `{math.floor(self.until_ready.value.amount / 60) + 1}m` or more, or remove it",
             )
         return given.given.map(lambda wait: math.ceil(wait.amount))
 
