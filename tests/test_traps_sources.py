@@ -312,6 +312,41 @@ def test_trap_a_folder_that_is_written_as_a_file(tmp_path: Path, base: dict[str,
     assert told == ["MLS012: a model in the format `savedmodel` is a folder, but this is the URI of a file"]
 
 
+CHECKPOINTS = ("vllm", "sglang", "tgi", "kserve-huggingface")
+"""Servers that read a folder: weights, `config.json`, and the tokenizer."""
+
+
+@pytest.mark.parametrize("runtime", CHECKPOINTS)
+@pytest.mark.parametrize(
+    "uri",
+    ["s3://models/writer/3", "gs://models/writer/3.safetensors", "azure://account/models/writer", "pvc://models/3"],
+)
+def test_trap_a_checkpoint_without_its_configuration(tmp_path: Path, runtime: str, uri: str) -> None:
+    """A single file of weights says nothing about their shape, and has no tokenizer."""
+    changes = {**CLAIM, "platform__images__runtime": OWN, "release__artifact__digest": DIGEST}
+    made = {"release__artifact__uri": uri, "release__artifact__format": "safetensors"}
+    told = refused(tmp_path, runtime, **{**changes, **made})
+    assert "MLS012: a model in the format `safetensors` is a folder, but this is the URI of a file" in told
+    made["release__artifact__uri"] += "/"
+    assert not [one for one in refused(tmp_path, runtime, **{**changes, **made}) if "folder" in one]
+
+
+def test_a_custom_image_may_load_a_single_file_of_weights(tmp_path: Path) -> None:
+    made = emitted(
+        tmp_path,
+        "custom",
+        **{"release__artifact__uri": "s3://models/3.safetensors", "release__artifact__format": "safetensors"},
+    )
+    assert made.env["MLSPEC_MODEL_PATH"] == "/models/3.safetensors"
+
+
+def test_trap_a_graph_without_its_weights(tmp_path: Path) -> None:
+    """OpenVINO writes a graph to `model.xml`, and its weights to `model.bin`."""
+    changes = {"release__artifact__uri": "s3://models/7/model.xml", "release__artifact__format": "openvino"}
+    told = refused(tmp_path, "triton", **changes)
+    assert told == ["MLS012: a model in the format `openvino` is a folder, but this is the URI of a file"]
+
+
 def test_trap_no_server_unpacks_an_archive_on_a_claim(tmp_path: Path) -> None:
     told = refused(tmp_path, "triton", **{**CLAIM, "release__artifact__uri": "pvc://models/fraud/7.tar.gz"})
     assert told == ["MLS012: `triton` cannot load an archive"]

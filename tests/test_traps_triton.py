@@ -62,7 +62,6 @@ def test_trap_a_server_is_ready_only_when_its_models_are(tmp_path: Path) -> None
         ("tensorrt", "model.plan", "tensorrt"),
         ("torchscript", "model.pt", "pytorch"),
         ("python", "model.py", "python"),
-        ("openvino", "model.xml", "openvino"),
     ],
 )
 def test_trap_each_backend_wants_its_own_file_name(tmp_path: Path, format_: str, file: str, backend: str) -> None:

@@ -19,8 +19,15 @@ __all__ = ["FOLDERS", "check_access", "check_loadable", "check_place"]
 _PLACE = r"(?!(?:[^/]*/)*\.{1,2}(?:/|$))[A-Za-z0-9][A-Za-z0-9._-]*(?:/[^/]+)*/?"
 """A repository or a claim, and a path in it without empty steps and without `.` and `..`."""
 
-FOLDERS = ("mlflow", "savedmodel")
-"""The formats that are always folders: of an MLmodel file and what it names, or of a graph and its variables."""
+FOLDERS = {
+    "mlflow": "an MLmodel file and what it names",
+    "openvino": "a graph and its weights",
+    "savedmodel": "a graph and its variables",
+}
+"""The formats that are always folders, and what is in them."""
+
+CHECKPOINT = "safetensors"
+"""A server with its own setup reads a folder of this format; a custom image may load single files of weights."""
 
 _KINDS = {
     "s3": S3Access, "gs": GcsAccess, "azure": AzureAccess, "http": HttpAccess, "https": HttpAccess,
@@ -34,6 +41,7 @@ ARCHIVES = r"\.(?:tar|tgz|tbz2|txz|zip|7z|rar)$|\.(?:gz|bz2|xz|zst|lz4)$"
 def check_place(files: ModelFiles) -> None:
     """Refuse the address of something that is not the model's file or folder."""
     uri, is_folder = files.artifact.uri, files.is_folder.value
+    inside = _contents(files)
     scheme, _, rest = uri.value.partition("://")
     if scheme in ("hf", "pvc") and not re.fullmatch(_PLACE, rest):
         raise refusal(
@@ -46,7 +54,7 @@ def check_place(files: ModelFiles) -> None:
             else "write it like `pvc://claim/folder/`, with the name of a PersistentVolumeClaim",
         )
     if uri.value.partition("://")[0] in WEB:
-        if is_folder or files.artifact.format.value in FOLDERS:
+        if is_folder or inside is not None:
             raise refusal(
                 "MLS012",
                 "a folder cannot be downloaded from a web server",
@@ -56,15 +64,23 @@ def check_place(files: ModelFiles) -> None:
                 help="put the folder into an object store, and write its URI with `/` at the end",
             )
         _check_url(uri)
-    elif files.artifact.format.value in FOLDERS and not is_folder:
+    elif inside is not None and not is_folder:
         raise refusal(
             "MLS012",
             f"a model in the format `{files.artifact.format.value}` is a folder, but this is the URI of a file",
             uri,
             others=((files.artifact.format, "the format"),),
-            note="the init container would find no file of this name, and the pod would never start",
+            note=f"the server needs {inside}, and would never start with a single file",
             help=f"write `{uri.value}/`, if that folder contains the model's files",
         )
+
+
+def _contents(files: ModelFiles) -> str | None:
+    """What is in the model's folder, if a model of this format is a folder for what loads it."""
+    format_, runtime = files.artifact.format.value, files.runtime
+    if format_ == CHECKPOINT and runtime is not None and "custom" not in {known.value for known in runtime.formats}:
+        return "the weights, the configuration, and the tokenizer"
+    return FOLDERS.get(format_)
 
 
 def _check_url(uri: Because[str]) -> None:
