@@ -246,6 +246,15 @@ def test_cpu_usage_with_a_canary_counts_both_versions(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("runtime", ["triton", "vllm", "sglang", "tgi"])
+def test_cpu_usage_does_not_show_the_load_of_an_accelerator(runtime: str, tmp_path: Path) -> None:
+    """One engine process keeps one of four cores busy, whatever waits for its device: never 70% of them."""
+    accelerated = {"serving__resources__accelerator__type": "l4"}
+    assert [text for text in refused(tmp_path, runtime, **HPA, **accelerated) if text.startswith("MLS440")]
+    of = emitted(tmp_path, runtime, **accelerated, **{**HPA, **ADAPTER})
+    assert of.one("HorizontalPodAutoscaler")["spec"]["metrics"][0]["type"] == "External"
+
+
 ADAPTER = {"platform__autoscaling__provider": "hpa", "platform__autoscaling__adapter": "prometheus-adapter"}
 
 

@@ -42,8 +42,15 @@ def capacity(service: ServicePlan) -> Iterator[Line]:
         yield Line(title="delay of the recorder", value=service.recorder.part.hop, field="monitoring.capture.hop")
     if service.queue is not None:
         yield Line(title="requests that may wait", value=service.queue, count_of="request", field=f"{path}.queue")
-    signal, scaling = service.scaling.signal, service.scaling
-    if signal is not None:
+    yield from _autoscaler(service)
+
+
+def _autoscaler(service: ServicePlan) -> Iterator[Line]:
+    """What it follows, and the number of replicas while it cannot see that."""
+    signal, scaling, path = service.scaling.signal, service.scaling, service.part.spec_path
+    if scaling.by_processors:
+        yield Line(title="target CPU usage", value=scaling.processors, unit="%")
+    elif signal is not None:
         yield Line(title="scaling signal", value=signal, field=f"{path}.replicas.signal")
         yield Line(
             title="target per replica", value=scaling.threshold, count_of="request", field=f"{path}.replicas.target"

@@ -46,6 +46,27 @@ REFUSALS: dict[str, Explanation] = {
             platform: {plugins: []}
         """
     ),
+    "MLS440": explained(
+        """Autoscaling on CPU usage for a server that waits for something else.
+
+        Why: while an accelerator works, the processors of its server are mostly idle. Their usage stays below any
+        target, however many requests wait, so the autoscaler adds no replicas at the peak. Requests in flight show the
+        load, and both KEDA and a metrics adapter can scale on them.
+
+        Bad:
+            platform:
+              autoscaling: {provider: hpa}
+              rollout: {provider: none}
+            serving: {mode: online, runtime: triton, resources: {accelerator: {type: l4}}, serviceTime: {mean: 20ms}}
+            rollout: {}
+        Good:
+            platform:
+              autoscaling: {provider: hpa, adapter: prometheus-adapter}
+              rollout: {provider: none}
+            serving: {mode: online, runtime: triton, resources: {accelerator: {type: l4}}, serviceTime: {mean: 20ms}}
+            rollout: {}
+        """
+    ),
     "MLS501": explained(
         """Latency bound that the runtime cannot measure.
 

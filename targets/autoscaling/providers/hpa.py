@@ -21,17 +21,8 @@ __all__ = ["PROVIDER"]
 def scaler(service: ServicePlan) -> Iterator[Artifact]:
     """The HorizontalPodAutoscaler."""
     scope, adapter = service.scope, service.scaling.adapter
-    if service.workload.progressive.value and service.scaling.by_processors:
-        raise refusal(
-            "MLS607",
-            "an autoscaler that follows CPU usage would count the canary's pods along with the stable ones",
-            service.scaling.provider,
-            service.runtime_name,
-            others=((service.canary.stage, "the canary"),),
-            note="the sum would size the stable version alone, so the replica count would ratchet up to its maximum",
-            help="set `platform.autoscaling.provider: keda`, or set `platform.autoscaling.adapter`, or set "
-            "`platform.rollout.provider: none`",
-        )
+    if service.scaling.by_processors:
+        _check_processors(service)
     body: Body = {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
@@ -48,6 +39,32 @@ def scaler(service: ServicePlan) -> Iterator[Artifact]:
     yield Artifact(
         path=naming.path_of(scope, "autoscaling", "HorizontalPodAutoscaler", service.name), body=body, why=why
     )
+
+
+def _check_processors(service: ServicePlan) -> None:
+    """Refuse a signal that counts the pods of two versions together, or that the load does not move."""
+    if service.workload.progressive.value:
+        raise refusal(
+            "MLS607",
+            "an autoscaler that follows CPU usage would count the canary's pods along with the stable ones",
+            service.scaling.provider,
+            service.runtime_name,
+            others=((service.canary.stage, "the canary"),),
+            note="the sum would size the stable version alone, so the replica count would ratchet up to its maximum",
+            help="set `platform.autoscaling.provider: keda`, or set `platform.autoscaling.adapter`, or set "
+            "`platform.rollout.provider: none`",
+        )
+    bound = service.runtime.cpu_bound
+    if service.accelerated.value or not bound.value:
+        raise refusal(
+            "MLS440",
+            "an autoscaler that follows CPU usage would not see the load of this server",
+            service.scaling.provider,
+            service.runtime_name,
+            others=((service.accelerated if service.accelerated.value else bound, "something else does the work"),),
+            note="its processors stay mostly idle while requests wait, so it would get no new replicas at the peak",
+            help="set `platform.autoscaling.provider: keda`, or set `platform.autoscaling.adapter`",
+        )
 
 
 def _cpu(service: ServicePlan) -> Body:
