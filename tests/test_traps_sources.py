@@ -332,11 +332,8 @@ def test_trap_a_checkpoint_without_its_configuration(tmp_path: Path, runtime: st
 
 
 def test_a_custom_image_may_load_a_single_file_of_weights(tmp_path: Path) -> None:
-    made = emitted(
-        tmp_path,
-        "custom",
-        **{"release__artifact__uri": "s3://models/3.safetensors", "release__artifact__format": "safetensors"},
-    )
+    weights = {"release__artifact__uri": "s3://models/3.safetensors", "release__artifact__format": "safetensors"}
+    made = emitted(tmp_path, "custom", **weights)
     assert made.env["MLSPEC_MODEL_PATH"] == "/models/3.safetensors"
 
 

@@ -39,6 +39,21 @@ def test_trap_tgi_does_not_embed(tmp_path: Path) -> None:
     assert "MLS012: `tgi` only generates text" in refused(tmp_path, "tgi", **RERANKER)
 
 
+QWEN = '{"architectures": ["Qwen3ForSequenceClassification"], "classifier_from_token": ["no", "yes"]}'
+
+
+@pytest.mark.parametrize("flag", [f"--hf-overrides={QWEN}", f"--hf_overrides={QWEN}"])
+def test_trap_a_decoder_that_ranks_is_taken_for_an_embedder(tmp_path: Path, flag: str) -> None:
+    """vLLM then compares embeddings by their angle, and SGLang answers that it must not embed."""
+    decoder = {**RERANKER, "model__llm__family": "qwen3-0.6b"}
+    said = "MLS012: `{}` cannot rank texts with a decoder as it is"
+    assert said.format("sglang") in refused(tmp_path, "sglang", **decoder)
+    assert said.format("vllm") in refused(tmp_path, "vllm", **decoder)
+    decoder["serving__container__args"] = [flag]
+    assert said.format("vllm") not in refused(tmp_path, "vllm", **decoder)
+    assert said.format("vllm") not in refused(tmp_path, "vllm", **RERANKER), "a cross-encoder scores by itself"
+
+
 @pytest.mark.parametrize("bound", ["firstToken", "interToken"])
 def test_trap_a_bound_on_tokens_that_are_never_written_could_not_be_judged(tmp_path: Path, bound: str) -> None:
     told = refused(tmp_path, "vllm", **RERANKER, **{f"serving__constraints__{bound}": {"p95": "500ms"}})

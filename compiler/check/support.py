@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..because import Because, Derived, Unavailable
+from ..because import Because, Derived, Unavailable, first
 from ..bind.leaf import default_of
 from ..catalog import load as catalog
 from ..diagnostics import Diagnostic
@@ -28,7 +28,7 @@ __all__ = ["unsupported"]
 
 def unsupported(plan: Plan) -> Iterator[Diagnostic]:
     """What the runtimes of this environment do not support."""
-    for check in (_features, _task, _format, _accelerator, _allowed, _vendor, _bfloat16, recording):
+    for check in (_features, _task, _decoder, _format, _accelerator, _allowed, _vendor, _bfloat16, recording):
         try:
             for service in plan.online.values():
                 yield from check(service)
@@ -79,6 +79,42 @@ def _task(service: ServicePlan) -> Iterator[Diagnostic]:
                 note="the server does not export this metric for it, so nothing could judge the bound",
                 help="remove it, and bound `latency` instead",
             )
+
+
+EMBED_DECODERS = ("vllm", "sglang")
+"""The setups that take a decoder for an embedder unless they are told how its tokens score a text."""
+
+OVERRIDES = "--hf-overrides"
+"""The flag of vLLM for that (vllm/model_executor/models/config.py, Qwen3ForSequenceClassificationConfig). SGLang has
+none: it scores with a decoder only as it generates (srt/entrypoints/openai/serving_rerank.py).
+"""
+
+
+def _decoder(service: ServicePlan) -> Iterator[Diagnostic]:
+    """A reranker that is a decoder: vLLM would compare embeddings that mean nothing, and SGLang would answer 400."""
+    setup, llm = service.runtime.setup.value, service.scope.system.models[service.model.value].llm
+    known = first(llm.family, llm.shape) if llm is not None else None
+    if service.task.value != "reranking" or setup not in EMBED_DECODERS or known is None:
+        return
+    if setup == "vllm" and any(_flag(arg.value) == OVERRIDES for arg in service.runtime.args):
+        return
+    cross_encoder = "or remove `llm.family` and `llm.shape` if it is a cross-encoder"
+    yield finding(
+        "MLS012",
+        f"`{service.runtime_name.value}` cannot rank texts with a decoder as it is",
+        service.runtime_name,
+        others=((known, "a decoder"), (service.task, "the task of the service")),
+        note="it would take the model for an embedder, and the order of its answers would mean nothing",
+        help=f"pass `{OVERRIDES}` in `container.args`, with the model's `architectures` and `classifier_from_token`, "
+        f"{cross_encoder}"
+        if setup == "vllm"
+        else f"use `vllm`, {cross_encoder}",
+    )
+
+
+def _flag(arg: str) -> str:
+    """The name of a flag; vLLM also takes it with underscores."""
+    return arg.partition("=")[0].replace("_", "-")
 
 
 def _features(service: ServicePlan) -> Iterator[Diagnostic]:

@@ -14,7 +14,7 @@ from ...compiler.plan.serving.files import WEB, ModelFiles, url_parts
 from ...compiler.plan.serving.hubs import file_of
 from ...compiler.system import AzureAccess, GcsAccess, HttpAccess, HuggingFaceAccess, OciAccess, S3Access
 
-__all__ = ["FOLDERS", "check_access", "check_loadable", "check_place"]
+__all__ = ["CHECKPOINT", "FOLDERS", "check_access", "check_loadable", "check_place"]
 
 _PLACE = r"(?!(?:[^/]*/)*\.{1,2}(?:/|$))[A-Za-z0-9][A-Za-z0-9._-]*(?:/[^/]+)*/?"
 """A repository or a claim, and a path in it without empty steps and without `.` and `..`."""

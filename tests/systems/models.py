@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from mlspec.compiler.plan.serving.source import IMAGE_VOLUMES_FROM
-from mlspec.targets.pod.address import FOLDERS
+from mlspec.targets.pod.address import CHECKPOINT, FOLDERS
 
 from .data import SEGMENT
 from .maker import DIGEST, Maker, cataloged, members
@@ -106,7 +106,7 @@ def release(maker: Maker, formats: Iterable[str], schemes: Iterable[str], metric
     """A version in service; `schemes` are the places that it can be fetched from."""
     able = [scheme for scheme in schemes if scheme != "oci" or maker.kubernetes >= IMAGE_VOLUMES_FROM]
     format_ = maker.pick(formats)
-    scheme = maker.pick([scheme for scheme in able if scheme != "https" or format_ not in FOLDERS])
+    scheme = maker.pick([scheme for scheme in able if scheme != "https" or format_ not in _FOLDERS])
     access = maker.use(SCHEMES[scheme]) if maker.maybe(0.5) else None
     made = _version(maker, "Release", format_, scheme, access, 7, metrics)
     earlier = [_version(maker, "Version", format_, scheme, access, n, metrics) for n in range(maker.pick((0, 0, 1, 2)))]
@@ -117,11 +117,15 @@ def release(maker: Maker, formats: Iterable[str], schemes: Iterable[str], metric
     return made
 
 
+_FOLDERS = {*FOLDERS, CHECKPOINT}
+"""The formats that at least some servers read from a folder only."""
+
+
 def _version(
     maker: Maker, type_name: str, format_: str, scheme: str, access: str | None, number: int, metrics: dict[str, float]
 ) -> dict[str, Any]:
-    stored = scheme in ("s3", "gs", "azure")
-    folder = "/" if stored and (format_ in FOLDERS or maker.maybe(0.5)) else ""
+    stored = scheme in ("s3", "gs", "azure", "hf")
+    folder = "/" if stored and (format_ in _FOLDERS or maker.maybe(0.5)) else ""
     artifact = maker.free(
         "Artifact",
         uri=f"{scheme}://models.example.internal/alpha/{number}{folder or ('' if scheme in ('hf', 'oci') else '.bin')}",

@@ -70,6 +70,7 @@ def language_service(maker: Maker, server: Runtime, model: str, constraints: dic
     arriving = {"mean": "2/s", "trough": "0.5/s", "peak": "4/s"}
     bounds |= {"latency": {"p95": _bound(slowest, "s")}, "throughput": arriving}
     own, device = _said(maker, constraints, bounds), maker.accelerator("75Gi")
+    task = maker.pick(_READING[server.setup != "sglang"]) if reads else "generation"
     answer = {"output": 256} if server.supports("llm.tokens.output") and not reads else {}
     usual = maker.free("UsualTokens", prompt=maker.pick((None, 700)), output=maker.pick((None, 64)) if answer else None)
     measured = "saturation" not in known or maker.maybe(0.6)  # without either nothing says how full a replica is
@@ -78,7 +79,7 @@ def language_service(maker: Maker, server: Runtime, model: str, constraints: dic
         mode="online",
         model=model,
         runtime=server.written,
-        container=_of_language(maker, server),
+        container=_of_language(maker, server, task),
         protocol="http" if maker.traffic != "none" else None,
         endpoint=_endpoint(maker, model, "http") if maker.traffic != "none" else _named_callers(maker),
         preprocessing=None,
@@ -97,7 +98,7 @@ def language_service(maker: Maker, server: Runtime, model: str, constraints: dic
         load="60s",
         llm=maker.free(
             "ServingLlm",
-            task=maker.pick(("embedding", "reranking")) if reads else "generation",
+            task=task,
             tokens={
                 "context": 4096,
                 **answer,
@@ -157,9 +158,16 @@ def _otherwise(maker: Maker, server: Runtime) -> dict[str, Any] | None:
     }
 
 
-def _of_language(maker: Maker, server: Runtime) -> dict[str, Any] | None:
+_READING = (("embedding",), ("embedding", "reranking"))
+"""The tasks of a server that only reads: those of SGLang, which cannot rank with a decoder, and those of the others."""
+
+_SCORES = '--hf-overrides={"architectures": ["Qwen3ForSequenceClassification"], "classifier_from_token": ["no", "yes"]}'
+
+
+def _of_language(maker: Maker, server: Runtime, task: str) -> dict[str, Any] | None:
     memory = {"deviceMemory": maker.free("DeviceMemory", utilization="90%")} if maker.maybe(0.3) else {}
-    return {**_image(server), **memory} or None
+    scores = {"args": [_SCORES]} if task == "reranking" else {}
+    return {**_image(server), **memory, **scores} or None
 
 
 def _said(maker: Maker, system: dict[str, Any], bounds: dict[str, Any]) -> dict[str, Any] | None:
