@@ -1472,6 +1472,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Mesh": {
         "provider": ('provider', 'default', ('scalar', 'name', 'mesh-providers'), 'none', 'most clusters have none'),
         "waypoint": ('waypoint', 'optional', ('scalar', 'object-name', ''), None, ''),
+        "controlPlane": ('control_plane', 'optional', ('scalar', 'name', ''), None, ''),
         "hop": ('hop', 'optional', ('scalar', 'duration', ''), None, ''),
     },
     "Autoscaling": {
@@ -1703,8 +1704,13 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "tunnelPort": ('tunnel_port', 'optional', ('integer', 1, 65535), None, ''),
         "probes": ('probes', 'optional', ('scalar', 'cidr', ''), None, ''),
         "waypointLabel": ('waypoint_label', 'optional', ('scalar', 'label-key', ''), None, ''),
+        "controlPlane": ('control_plane', 'optional', ('object', 'ControlPlane'), None, ''),
         "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
         "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
+    },
+    "ControlPlane": {
+        "namespace": ('namespace', 'required', ('scalar', 'name', ''), None, ''),
+        "ports": ('ports', 'required', ('list', ('integer', 1, 65535), ''), None, ''),
     },
     "DashboardsCapability": {
         "form": ('form', 'default', ('enum', ('config-map', 'grafana-dashboard', 'file', 'none')), 'config-map', 'it needs no custom resource'),

@@ -2439,10 +2439,11 @@ class TrafficProvider(Part):
 class Mesh(Part):
     """The service mesh that the pods of every service are in."""
 
-    __slots__ = fields = ("provider", "waypoint", "hop",)
+    __slots__ = fields = ("provider", "waypoint", "control_plane", "hop",)
 
     provider: Because[str]
     waypoint: Because[str] | None
+    control_plane: Because[str] | None
     hop: Because[Duration] | None
 
 
@@ -2813,14 +2814,24 @@ class GatewayCapability(Part):
 class MeshCapability(Part):
     """What a service mesh does with the traffic between pods."""
 
-    __slots__ = fields = ("callers", "tunnel_port", "probes", "waypoint_label", "checked", "source",)
+    __slots__ = fields = ("callers", "tunnel_port", "probes", "waypoint_label", "control_plane", "checked", "source",)
 
     callers: tuple[Because[Literal['http', 'grpc']], ...]
     tunnel_port: Because[int] | None
     probes: Because[str] | None
     waypoint_label: Because[str] | None
+    control_plane: ControlPlane | None
     checked: Because[str] | None
     source: Because[str] | None
+
+
+class ControlPlane(Part):
+    """Where the proxies in the pods of a mesh get their configuration and certificates."""
+
+    __slots__ = fields = ("namespace", "ports",)
+
+    namespace: Because[str]
+    ports: tuple[Because[int], ...]
 
 
 class DashboardsCapability(Part):

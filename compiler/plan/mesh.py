@@ -9,16 +9,17 @@ from ..system import Mesh, MeshCapability
 from .scope import Scope
 from .serving.facts import ServiceFacts
 
-__all__ = ["MeshPlan", "tunnel", "waypoint"]
+__all__ = ["MeshPlan", "entry", "tunnel", "waypoint"]
 
 
-def _entry(scope: Scope) -> MeshCapability:
+def entry(scope: Scope) -> MeshCapability:
+    """What the mesh of the cluster does."""
     return scope.platform.providers.mesh[scope.platform.mesh.provider.value]
 
 
 def tunnel(scope: Scope) -> Because[int] | None:
     """The port at which tunneled requests arrive at any pod in the mesh, whatever port they are for."""
-    port = _entry(scope).tunnel_port
+    port = entry(scope).tunnel_port
     if port is None:
         return None
     return because(port.value, "where the mesh delivers tunneled requests", port, scope.platform.mesh.provider)
@@ -26,7 +27,7 @@ def tunnel(scope: Scope) -> Because[int] | None:
 
 def waypoint(scope: Scope) -> dict[str, Because[str]] | None:
     """The labels of the waypoint's pods, which forward the requests of other pods."""
-    label, name = _entry(scope).waypoint_label, scope.platform.mesh.waypoint
+    label, name = entry(scope).waypoint_label, scope.platform.mesh.waypoint
     if label is None or name is None:
         return None
     why = "the waypoint forwards the requests of other pods"
@@ -46,7 +47,7 @@ class MeshPlan:
     @cached_property
     def entry(self) -> MeshCapability:
         """What the mesh does."""
-        return _entry(self._service.scope)
+        return entry(self._service.scope)
 
     @cached_property
     def follows_routes(self) -> Because[bool]:

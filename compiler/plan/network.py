@@ -1,8 +1,9 @@
 """Where pods may connect to, and which pods of the same system call a service.
 
 Traps handled here: resolvers that run on the node match no selector, and cloud credentials come from servers that
-depend on the cloud and on the kind of identity. Most networks check a policy after the translation of a Service's
-address, so ports are those of the pods.
+depend on the cloud and on the kind of identity. A mesh's proxy in a pod is not ready until it has reached the control
+plane, and its connections pass the same policy as the container's (istio/istio#32945). Most networks check a policy
+after the translation of a Service's address, so ports are those of the pods.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from ..system import (
     TrackingAccess,
 )
 from .forges import forge_of
+from .mesh import entry
 from .scope import Scope
 from .serving.identity import service_name
 from .serving.recording import inbound
@@ -35,6 +37,7 @@ from .training import TrainingPlan
 __all__ = [
     "Addressed",
     "Reach",
+    "control_plane",
     "dns",
     "in_cluster",
     "issuers",
@@ -136,6 +139,20 @@ def issuers(scope: Scope, accounts: Iterable[tuple[Because[str], Because[str] | 
                 ports=tuple(because(port.value, why, port, *sources) for port in issuer.ports),
                 cidrs=tuple(because(cidr.value, why, cidr, *sources) for cidr in issuer.cidrs),
             )
+
+
+def control_plane(scope: Scope) -> Iterator[Reach]:
+    """Where the proxy in each pod gets its configuration and certificates, if the mesh has such proxies."""
+    found, chosen = entry(scope).control_plane, scope.platform.mesh
+    if found is None:
+        return
+    _some(found.ports, f"the control plane of `{chosen.provider.value}`", found, chosen.provider)
+    why = "the mesh's proxy in the pod gets its configuration and certificates there"
+    namespace = found.namespace if chosen.control_plane is None else chosen.control_plane
+    yield Reach(
+        ports=tuple(because(port.value, why, port, chosen.provider) for port in found.ports),
+        namespace=because(namespace.value, why, namespace, chosen.provider),
+    )
 
 
 # Accesses

@@ -123,6 +123,10 @@ class Mesh(Section):
     waypoint: ObjectName | None = optional(
         "The waypoint of every service, in the service's namespace. Its pods forward the requests of other pods."
     )
+    control_plane: Name | None = optional(
+        "The namespace of the control plane, which the proxy in each pod connects to: `aks-istio-system` for the Istio "
+        "add-on of AKS, and the namespace of the Istio resource on OpenShift. If omitted, that of the provider's entry."
+    )
     hop: Duration | None = optional(
         "How long it delays a request between pods and its response, together, measured. It counts toward the latency "
         "bounds of services that other pods call. If omitted, it is not counted."

@@ -27,7 +27,9 @@ from .base import (
     listed,
     mapped,
     optional,
+    required,
 )
+from .network import Port
 
 
 class WorkloadKind(Section):
@@ -187,6 +189,13 @@ class GatewayCapability(Section):
     source: Url | None = optional("The source of these facts.")
 
 
+class ControlPlane(Section):
+    """Where the proxies in the pods of a mesh get their configuration and certificates."""
+
+    namespace: Name = required("The namespace of its pods, if `platform.mesh.controlPlane` names no other.")
+    ports: list[Port] = required("The TCP ports of its pods. Their Services may have others.")
+
+
 class MeshCapability(Section):
     """What a service mesh does with the traffic between pods."""
 
@@ -199,6 +208,9 @@ class MeshCapability(Section):
     probes: Cidr | None = optional("The source of the kubelet's probes, if the mesh changes it.")
     waypoint_label: LabelKey | None = optional(
         "The label of a waypoint's pods whose value is its name, if routes with a Service as their parent need one."
+    )
+    control_plane: ControlPlane | None = optional(
+        "What the proxy in each pod connects to before the pod is ready. If omitted, no pod has a proxy."
     )
     checked: Date | None = optional("When these facts were last verified.")
     source: Url | None = optional("The source of these facts.")

@@ -1,5 +1,5 @@
-"""Where pods may connect to: DNS, the stores and services that they have access to, and the servers that issue cloud
-credentials.
+"""Where pods may connect to: DNS, the control plane of the mesh, the stores and services that they have access to, and
+the servers that issue cloud credentials.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 from ...compiler.because import Because, because, fixed
 from ...compiler.emit.artifact import Body
 from ...compiler.plan.mesh import tunnel, waypoint
-from ...compiler.plan.network import Reach, dns, issuers, port_of, reach
+from ...compiler.plan.network import Reach, control_plane, dns, issuers, port_of, reach
 from ...compiler.plan.scope import Scope
 from .. import naming
 from .access import Grant
@@ -19,7 +19,7 @@ __all__ = ["api_server", "egress", "namespace", "siblings", "tcp"]
 
 
 def egress(scope: Scope, uris: Iterable[Because[str]], grants: Iterable[Grant]) -> list[Body | Because[Body]]:
-    """Allow DNS lookups and connections to stores and services, and nothing else."""
+    """Allow DNS lookups and connections to the mesh's control plane, stores, and services, and nothing else."""
     uris, grants = tuple(uris), tuple(grants)
     accounts = [(grant.named, grant.identity) for grant in grants if grant.access.service_account is not None]
     used = [found for one in grants if (found := reach(scope, one.access, one.named, uris)) is not None]
@@ -29,6 +29,7 @@ def egress(scope: Scope, uris: Iterable[Because[str]], grants: Iterable[Grant]) 
     open_ = tcp(*stores, tunnel(scope)) if stores else []
     return [
         _dns(scope),
+        *(_direct(scope, one) for one in control_plane(scope)),
         *([{"ports": open_}] if open_ else []),
         *(_rule(scope, one) for one in known if not one.anywhere),
     ]
@@ -45,6 +46,12 @@ def _rule(scope: Scope, servers: Reach) -> Because[Body]:
     """One rule for one access or one issuer of credentials. A mesh may tunnel what is for pods to its own port."""
     pods = servers.instance is not None or servers.namespace is not None
     body = {"to": list(_peers(scope, servers)), "ports": tcp(*servers.ports, tunnel(scope) if pods else None)}
+    return because(body, servers.ports[0].reason, servers.ports)
+
+
+def _direct(scope: Scope, servers: Reach) -> Because[Body]:
+    """One rule for what the proxy itself connects to, which no mesh tunnels."""
+    body = {"to": list(_peers(scope, servers)), "ports": tcp(*servers.ports)}
     return because(body, servers.ports[0].reason, servers.ports)
 
 

@@ -12,12 +12,18 @@ WRITTEN: dict[str, object] = {
   (2, 0, 2, 7, 'checked', True): (2, 9, 2, 19, '2026-11-27', True),
   (3, 0, 3, 6, 'source', True): (3, 8, 3, 79, 'https://docs.cilium.io/en/stable/network/servicemesh/gateway-api/gamma/', True),
  }),
- "providers/mesh/istio": (1, 0, 4, 0, {
+ "providers/mesh/istio": (1, 0, 5, 0, {
   (1, 0, 1, 7, 'callers', True): (1, 9, 1, 15, (
    (1, 10, 1, 14, 'http', True),
   )),
-  (2, 0, 2, 7, 'checked', True): (2, 9, 2, 19, '2026-11-27', True),
-  (3, 0, 3, 6, 'source', True): (3, 8, 3, 79, 'https://istio.io/latest/docs/tasks/traffic-management/traffic-shifting/', True),
+  (2, 0, 2, 12, 'controlPlane', True): (2, 14, 2, 55, {
+   (2, 15, 2, 24, 'namespace', True): (2, 26, 2, 38, 'istio-system', True),
+   (2, 40, 2, 45, 'ports', True): (2, 47, 2, 54, (
+    (2, 48, 2, 53, '15012', True),
+   )),
+  }),
+  (3, 0, 3, 7, 'checked', True): (3, 9, 3, 19, '2026-11-27', True),
+  (4, 0, 4, 6, 'source', True): (4, 8, 4, 79, 'https://istio.io/latest/docs/tasks/traffic-management/traffic-shifting/', True),
  }),
  "providers/mesh/istio-ambient": (1, 0, 7, 0, {
   (1, 0, 1, 7, 'callers', True): (1, 9, 1, 15, (
@@ -29,13 +35,21 @@ WRITTEN: dict[str, object] = {
   (5, 0, 5, 7, 'checked', True): (5, 9, 5, 19, '2026-11-27', True),
   (6, 0, 6, 6, 'source', True): (6, 8, 6, 65, 'https://istio.io/latest/docs/ambient/usage/networkpolicy/', True),
  }),
- "providers/mesh/linkerd": (1, 0, 4, 0, {
+ "providers/mesh/linkerd": (1, 0, 7, 0, {
   (1, 0, 1, 7, 'callers', True): (1, 9, 1, 21, (
    (1, 10, 1, 14, 'http', True),
    (1, 16, 1, 20, 'grpc', True),
   )),
-  (2, 0, 2, 7, 'checked', True): (2, 9, 2, 19, '2026-11-27', True),
-  (3, 0, 3, 6, 'source', True): (3, 8, 3, 49, 'https://linkerd.io/2/reference/httproute/', True),
+  (2, 0, 2, 12, 'controlPlane', True): (3, 2, 5, 0, {
+   (3, 2, 3, 11, 'namespace', True): (3, 13, 3, 20, 'linkerd', True),
+   (4, 2, 4, 7, 'ports', True): (4, 9, 4, 27, (
+    (4, 10, 4, 14, '8080', True),
+    (4, 16, 4, 20, '8086', True),
+    (4, 22, 4, 26, '8090', True),
+   )),
+  }),
+  (5, 0, 5, 7, 'checked', True): (5, 9, 5, 19, '2026-11-27', True),
+  (6, 0, 6, 6, 'source', True): (6, 8, 6, 49, 'https://linkerd.io/2/reference/httproute/', True),
  }),
  "providers/mesh/none": (1, 0, 3, 0, {
   (1, 0, 1, 7, 'checked', True): (1, 9, 1, 19, '2026-11-27', True),
