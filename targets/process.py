@@ -12,12 +12,14 @@ from typing import Any
 from ..compiler.because import Because, fixed
 from ..compiler.emit.artifact import Body
 from ..compiler.plan import Plan
+from ..compiler.plan.mesh import probes
 from ..compiler.record import Record
 from ..compiler.system import MonitorResources, OnlineLearning
 from . import naming
 from .pod import access, placement, trust
 from .pod.access import Grant
 from .pod.credentials import pull_secrets
+from .pod.egress import tcp
 from .pod.security import container_security, pod_security
 
 __all__ = ["CONFIG", "STATE", "Process", "container", "deployment", "network_policy", "pod_monitor"]
@@ -142,8 +144,12 @@ def _probe(seconds: int) -> Body:
     }
 
 
-def network_policy(one: Process, ingress: list[Any], egress: list[Any]) -> Body:
-    """What may connect to it, and what it may connect to."""
+def network_policy(one: Process, ingress: list[Any], egress: list[Any], probed: Because[int]) -> Body:
+    """What may connect to it, and what it may connect to. The kubelet's probes only need a rule if a mesh changes their
+    source.
+    """
+    source = probes(one.plan)
+    probing = [] if source is None else [{"from": [{"ipBlock": {"cidr": source}}], "ports": tcp(probed)}]
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -151,7 +157,7 @@ def network_policy(one: Process, ingress: list[Any], egress: list[Any]) -> Body:
         "spec": {
             "podSelector": {"matchLabels": one.selector},
             "policyTypes": ["Ingress", "Egress"],
-            "ingress": ingress,
+            "ingress": [*ingress, *probing],
             "egress": egress,
         },
     }

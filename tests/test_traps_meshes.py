@@ -25,6 +25,9 @@ CONTROL_PLANES = {
 ON_NODES = ["none", "cilium", "istio-ambient"]
 """Meshes without a proxy in the pod."""
 
+TUNNELS = {"istio-ambient": 15008, "linkerd": 4143}
+"""Where requests between pods arrive. Linkerd does so since 2.18 (linkerd.io/2.18/common-errors/network-policy)."""
+
 PODS = {
     "predictor", "batch-predictor", "feature-store", "monitor", "learner", "trainer", "trainer-node", "workflow",
 }  # fmt: skip
@@ -62,6 +65,44 @@ def test_trap_a_policy_blocks_the_proxy_from_its_control_plane(mesh: str) -> Non
             [rule] = [one for one in made["spec"]["egress"] if "to" in one and namespaces(one) == [name]]
             assert ports(rule) == listening, made["metadata"]["name"]
     assert found == PODS
+
+
+def between_pods(made: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rules of a policy for other pods, at certain ports, but not those for the mesh's control plane."""
+    spec = made["spec"]
+    rules = [(rule, rule.get("from", rule.get("to", []))) for rule in (*spec.get("ingress", []), *spec["egress"])]
+    planes = [{"kubernetes.io/metadata.name": name} for name, _ in CONTROL_PLANES.values()]
+    selected = [(rule, [one for one in peers if "ipBlock" not in one]) for rule, peers in rules if "ports" in rule]
+    return [
+        rule
+        for rule, peers in selected
+        if peers and not any(one.get("namespaceSelector", {}).get("matchLabels") in planes for one in peers)
+    ]
+
+
+@pytest.mark.parametrize("mesh", TUNNELS)
+def test_trap_a_policy_names_the_port_that_a_mesh_replaces(mesh: str) -> None:
+    """Both policies see the port of the tunnel: that of the caller, and that of the pod that it calls. Prometheus is a
+    caller, too (linkerd/linkerd2#15246, linkerd/linkerd2#12382).
+    """
+    found = set()
+    for made in everything(f"platform.mesh.provider={mesh}"):
+        if made["kind"] == "NetworkPolicy":
+            for rule in between_pods(made):
+                assert TUNNELS[mesh] in ports(rule), (made["metadata"]["name"], rule)
+                found.add(made["metadata"]["labels"]["app.kubernetes.io/component"])
+    assert found == {"predictor", "batch-predictor", "monitor", "learner", "trainer", "feature-store"}
+
+
+def test_trap_an_ambient_mesh_changes_the_source_of_the_probes_of_every_pod() -> None:
+    """A pod whose probes are blocked never becomes ready, and then restarts forever."""
+    found = set()
+    for made in everything("platform.mesh.provider=istio-ambient"):
+        if made["kind"] == "NetworkPolicy":
+            rules = made["spec"].get("ingress", [])
+            if any(rule.get("from") == [{"ipBlock": {"cidr": "169.254.7.127/32"}}] for rule in rules):
+                found.add(made["metadata"]["labels"]["app.kubernetes.io/component"])
+    assert found == {"predictor", "monitor", "learner"}
 
 
 @pytest.mark.parametrize("mesh", ON_NODES)

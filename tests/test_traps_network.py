@@ -75,7 +75,7 @@ def test_trap_a_waypoint_forwards_requests_from_its_own_address(tmp_path: Path) 
     }
 
 
-@pytest.mark.parametrize("mesh", ["none", "istio", "cilium", "linkerd"])
+@pytest.mark.parametrize("mesh", ["none", "istio", "cilium"])
 def test_a_mesh_without_a_tunnel_needs_no_more_ports(tmp_path: Path, mesh: str) -> None:
     plain = policy(emitted(tmp_path))["ingress"]
     assert policy(emitted(tmp_path, platform__mesh={"provider": mesh}))["ingress"] == plain

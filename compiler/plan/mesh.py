@@ -9,7 +9,7 @@ from ..system import Mesh, MeshCapability
 from .scope import Scope
 from .serving.facts import ServiceFacts
 
-__all__ = ["MeshPlan", "entry", "tunnel", "waypoint"]
+__all__ = ["MeshPlan", "entry", "probes", "tunnel", "waypoint"]
 
 
 def entry(scope: Scope) -> MeshCapability:
@@ -23,6 +23,16 @@ def tunnel(scope: Scope) -> Because[int] | None:
     if port is None:
         return None
     return because(port.value, "where the mesh delivers tunneled requests", port, scope.platform.mesh.provider)
+
+
+def probes(scope: Scope) -> Because[str] | None:
+    """The address range that the kubelet's probes of any pod come from, if the mesh changes it."""
+    source = entry(scope).probes
+    if source is None:
+        return None
+    return because(
+        source.value, "the mesh gives the kubelet's probes this source", source, scope.platform.mesh.provider
+    )
 
 
 def waypoint(scope: Scope) -> dict[str, Because[str]] | None:
@@ -69,10 +79,7 @@ class MeshPlan:
     @cached_property
     def probes(self) -> Because[str] | None:
         """The address range that the kubelet's probes come from, if the mesh changes it."""
-        source = self.entry.probes
-        if source is None:
-            return None
-        return because(source.value, "the mesh gives the kubelet's probes this source", source, self._chosen.provider)
+        return probes(self._service.scope)
 
     @cached_property
     def waypoint(self) -> dict[str, Because[str]] | None:

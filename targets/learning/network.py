@@ -8,6 +8,7 @@ from ...compiler.because import because, fixed
 from ...compiler.emit.artifact import Artifact
 from ...compiler.plan.learning import METRICS, LearningPlan
 from ...compiler.plan.measuring import REQUESTS
+from ...compiler.plan.mesh import tunnel
 from .. import naming
 from ..pod.egress import egress, namespace, siblings, tcp
 from ..process import network_policy
@@ -22,11 +23,12 @@ def policy(found: LearningPlan) -> Iterator[Artifact]:
     scope = found.plan
     if not scope.platform.network.policies.value:
         return
-    scraped = tcp(fixed(METRICS, "the port of the metrics"))
-    ingress = [{"from": [namespace(scope.platform.prometheus.namespace)], "ports": scraped}]
-    asked = tcp(fixed(REQUESTS, "the port of the diagnosis"))
+    scraped, tunneled = fixed(METRICS, "the port of the metrics"), tunnel(scope)
+    ingress = [{"from": [namespace(scope.platform.prometheus.namespace)], "ports": tcp(scraped, tunneled)}]
+    asked = tcp(fixed(REQUESTS, "the port of the diagnosis"), tunneled)
     diagnosis = {"to": [siblings(scope, found.measuring.name)], "ports": asked}
-    body = network_policy(process(found), ingress, [*egress(scope, found.uris, grants(found)), diagnosis])
+    opened = [*egress(scope, found.uris, grants(found)), diagnosis]
+    body = network_policy(process(found), ingress, opened, scraped)
     why = because("NetworkPolicy", "limits what it connects to", scope.platform.network.policies, found.part.to)
     yield Artifact(path=naming.path_of(scope, "learning", "NetworkPolicy", found.name), body=body, why=why)
 

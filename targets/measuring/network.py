@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from ...compiler.because import Because, because, fixed
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan.measuring import METRICS, REQUESTS, MeasuringPlan
+from ...compiler.plan.mesh import tunnel
 from .. import naming
 from ..pod.egress import api_server, egress, namespace, siblings, tcp
 from ..process import network_policy
@@ -18,6 +19,8 @@ from .config import COMPONENT, labels
 from .workload import grants, process
 
 __all__ = ["pod_monitor", "policy", "service"]
+
+SCRAPED = fixed(METRICS, "the port of the metrics")
 
 
 def service(found: MeasuringPlan) -> Iterator[Artifact]:
@@ -46,7 +49,7 @@ def policy(found: MeasuringPlan) -> Iterator[Artifact]:
     if not scope.platform.network.policies.value:
         return
     to = [*egress(scope, found.uris, grants(found)), *_api_server(found)]
-    body = network_policy(process(found), list(_ingress(found)), to)
+    body = network_policy(process(found), list(_ingress(found)), to, SCRAPED)
     why = because(
         "NetworkPolicy", "limits what the process connects to", scope.platform.network.policies, found.part.to
     )
@@ -56,8 +59,8 @@ def policy(found: MeasuringPlan) -> Iterator[Artifact]:
 def _ingress(found: MeasuringPlan) -> Iterator[Body]:
     """Prometheus, and the senders of requests."""
     plan = found.plan
-    scraped = tcp(fixed(METRICS, "the port of the metrics"))
-    yield {"from": [namespace(plan.platform.prometheus.namespace)], "ports": scraped}
+    tunneled = tunnel(plan)
+    yield {"from": [namespace(plan.platform.prometheus.namespace)], "ports": tcp(SCRAPED, tunneled)}
     if plan.training is None:
         return
     asking = [siblings(plan, plan.training.name)]
@@ -65,7 +68,7 @@ def _ingress(found: MeasuringPlan) -> Iterator[Body]:
         asking.append(siblings(plan, plan.learning.name))
     if found.starts.value:
         asking.append(namespace(plan.alerting.namespace.also(found.starts)))
-    yield {"from": asking, "ports": tcp(because(REQUESTS, "the port of requests", found.answers))}
+    yield {"from": asking, "ports": tcp(because(REQUESTS, "the port of requests", found.answers), tunneled)}
 
 
 def _api_server(found: MeasuringPlan) -> list[Because[Body]]:

@@ -8,6 +8,7 @@ from ...compiler.because import Because, because, fixed
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan import Plan
 from ...compiler.plan.measuring import REQUESTS
+from ...compiler.plan.mesh import tunnel
 from ...compiler.plan.training import TrainingPlan
 from ...compiler.system import Model
 from .. import naming
@@ -76,7 +77,7 @@ def _monitor(training: TrainingPlan) -> Iterator[Body]:
     found = measuring(training)
     if found is not None:
         port = because(REQUESTS, "the diagnosis of the process that measures", found.part.to, found.asked)
-        yield {"to": [siblings(training.scope, found.name)], "ports": tcp(port)}
+        yield {"to": [siblings(training.scope, found.name)], "ports": tcp(port, tunnel(training.scope))}
 
 
 def addresses(training: TrainingPlan) -> Iterator[Because[str]]:

@@ -35,21 +35,22 @@ WRITTEN: dict[str, object] = {
   (5, 0, 5, 7, 'checked', True): (5, 9, 5, 19, '2026-11-27', True),
   (6, 0, 6, 6, 'source', True): (6, 8, 6, 65, 'https://istio.io/latest/docs/ambient/usage/networkpolicy/', True),
  }),
- "providers/mesh/linkerd": (1, 0, 7, 0, {
+ "providers/mesh/linkerd": (1, 0, 8, 0, {
   (1, 0, 1, 7, 'callers', True): (1, 9, 1, 21, (
    (1, 10, 1, 14, 'http', True),
    (1, 16, 1, 20, 'grpc', True),
   )),
-  (2, 0, 2, 12, 'controlPlane', True): (3, 2, 5, 0, {
-   (3, 2, 3, 11, 'namespace', True): (3, 13, 3, 20, 'linkerd', True),
-   (4, 2, 4, 7, 'ports', True): (4, 9, 4, 27, (
-    (4, 10, 4, 14, '8080', True),
-    (4, 16, 4, 20, '8086', True),
-    (4, 22, 4, 26, '8090', True),
+  (2, 0, 2, 10, 'tunnelPort', True): (2, 12, 2, 16, '4143', True),
+  (3, 0, 3, 12, 'controlPlane', True): (4, 2, 6, 0, {
+   (4, 2, 4, 11, 'namespace', True): (4, 13, 4, 20, 'linkerd', True),
+   (5, 2, 5, 7, 'ports', True): (5, 9, 5, 27, (
+    (5, 10, 5, 14, '8080', True),
+    (5, 16, 5, 20, '8086', True),
+    (5, 22, 5, 26, '8090', True),
    )),
   }),
-  (5, 0, 5, 7, 'checked', True): (5, 9, 5, 19, '2026-11-27', True),
-  (6, 0, 6, 6, 'source', True): (6, 8, 6, 49, 'https://linkerd.io/2/reference/httproute/', True),
+  (6, 0, 6, 7, 'checked', True): (6, 9, 6, 19, '2026-11-27', True),
+  (7, 0, 7, 6, 'source', True): (7, 8, 7, 49, 'https://linkerd.io/2/reference/httproute/', True),
  }),
  "providers/mesh/none": (1, 0, 3, 0, {
   (1, 0, 1, 7, 'checked', True): (1, 9, 1, 19, '2026-11-27', True),
