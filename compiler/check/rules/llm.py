@@ -12,7 +12,7 @@ from ...plan.service import ServicePlan
 from ...system import MLSystem
 from ..lint import rule
 
-__all__ = ["no_token_limit", "unknown_facts", "unversioned_prompt"]
+__all__ = ["adapters_alone", "no_token_limit", "unknown_facts", "unversioned_prompt"]
 
 MUTABLE = ("latest", "main", "master", "head", "current")
 """Names of versions whose content changes over time."""
@@ -167,3 +167,58 @@ def _unheard(at: object, message: str, note: str) -> Diagnostic:
         note=f"the model invents what it does not know: {note}",
         help="describe its `retrieval` under `llm`, or correct `knowledge`",
     )
+
+
+@rule(
+    "MLS808",
+    "warning",
+    "models.*.llm.tuning.method",
+    "training.fineTuning",
+    "training.steps.train",
+    "training.steps.compress",
+    "services.*.model",
+    "services.*.runtime",
+)
+def adapters_alone(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Adapters that a server would load as a whole model.
+
+    Why: fine-tuning with `lora` or `qlora` writes the adapters and not the base model. A server of whole models does
+    not start with such a folder: it has no `config.json`. Every new version would pass its gate, and then fail its
+    rollout. The step `compress` is the place to merge the adapters into their base.
+
+    Bad:
+        model: {llm: {family: llama-3.1-8b, tuning: {method: lora, base: "hf://meta-llama/Llama-3.1-8B-Instruct"}}}
+        training:
+          fineTuning: {files: train/*.parquet, maxLength: 4096, revision: 0e9e39f249a16976918f6564b8830bc894c89659}
+          resources: {accelerator: {type: l4}}
+        serving: {runtime: vllm, llm: {tokens: {context: 8192, output: 512}}}
+    Good:
+        model: {llm: {family: llama-3.1-8b, tuning: {method: lora, base: "hf://meta-llama/Llama-3.1-8B-Instruct"}}}
+        training:
+          fineTuning: {files: train/*.parquet, maxLength: 4096, revision: 0e9e39f249a16976918f6564b8830bc894c89659}
+          resources: {accelerator: {type: l4}}
+          steps: {train: {}, compress: {command: [python, -m, chat.merge]}}
+        serving: {runtime: vllm, llm: {tokens: {context: 8192, output: 512}}}
+    """
+    training = plan.training
+    tuned = training.fine_tuning if training is not None else None
+    if training is None or tuned is None or training.part.steps.compress is not None:
+        return
+    if not tuned.own or not tuned.adapters.value:
+        return
+    for service in plan.online.values():
+        if service.model.value == training.model.value and not _any_file(service):
+            yield finding(
+                "MLS808",
+                f"`{service.runtime_name.value}` cannot load the adapters that training writes",
+                tuned.tuning.method,
+                others=((service.runtime_name, "loads whole models"),),
+                note="the server would not start with them, so every new version would fail its rollout",
+                help="add `compress: {command: [...]}` under `training.steps`, with a command that merges them into the "
+                "base model, or write `method: full`",
+            )
+
+
+def _any_file(service: ServicePlan) -> bool:
+    """Whether its image decides what it loads."""
+    return "custom" in {known.value for known in service.runtime.formats}

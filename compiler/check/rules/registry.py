@@ -189,6 +189,7 @@ RULES: tuple[Rule, ...] = (
     llm.unversioned_prompt,
     llm_fit.context_overrun,
     llm.unknown_facts,
+    llm.adapters_alone,
     security.credential,
     places.plain_text,
     places.foreign_place,
