@@ -25,6 +25,7 @@ __all__ = [
     "rubric",
     "runtime",
     "runtime_names",
+    "setup",
     "ships",
     "tests",
     "time_zones",
@@ -85,6 +86,11 @@ def runtime(name: str) -> Mapping | None:
 def runtime_names() -> tuple[str, ...]:
     """The names of the serving runtimes in the catalog."""
     return tuple(_names("runtimes/"))
+
+
+def setup(name: str) -> Mapping | None:
+    """What the setup of a runtime decides: the flags and variables that a spec must leave to it."""
+    return _file(f"setups/{name}") if f"setups/{name}" in MODULES else None
 
 
 def _names(folder: str) -> Iterator[str]:

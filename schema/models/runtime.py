@@ -252,7 +252,9 @@ class Runtime(Section):
     needs_accelerator: bool = default(False, "Whether it requires an accelerator.", "most runtimes run on CPUs")
     cpu_bound: bool = default(True, "Whether each request in flight keeps a core busy.", "true without an accelerator")
     command: list[Text] = listed("The command, if the image's own entry point is not suitable.")
-    args: list[Text] = listed("Arguments placed before the ones that mlspec generates.")
+    args: list[Text] = listed(
+        "Arguments placed before the ones that mlspec generates. A flag that the plan decides is an error (MLS438)."
+    )
     env: dict[EnvName, Text] = mapped("Environment variables it needs.")
     thread_variables: list[EnvName] = listed(
         "Environment variables that get the number of threads of each of its processes, unless it has an accelerator. "

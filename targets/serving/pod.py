@@ -7,6 +7,7 @@ may set the same variable. A changed ConfigMap restarts nothing unless its name 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...compiler import conventions
@@ -31,6 +32,9 @@ from .setups import Setup, setup
 from .writable import mounted_once, writable
 
 __all__ = ["config_name", "needs_config", "template"]
+
+CONTRACT = "MLSPEC_"
+"""The prefix of the variables that mlspec gives to your own code."""
 
 HASH = "pod-template-hash"
 """The label that Kubernetes gives the pods of each version of a Deployment."""
@@ -166,12 +170,27 @@ def _read_only(service: ServicePlan) -> Because[bool]:
 
 def _env(service: ServicePlan, files: ModelFiles, made: Setup) -> list[Any]:
     """The variables of the runtime and of the service, and those of the accesses that the server itself uses."""
-    own: dict[str, Value] = {**service.runtime.env, **made.env, **recorder.of_runtime(service), **service.part.env}
+    contract = {**made.env, **recorder.of_runtime(service)}
+    _check_contract(contract, {**service.runtime.env, **service.part.env})
+    own: dict[str, Value] = {**service.runtime.env, **contract, **service.part.env}
     named = {**trust.named(service.scope), **_threads(service), **own}
     hub = (files.artifact.access,) if files.source.value == "hub" else ()
     writes = recorder.granted(service) if recorder.of_runtime(service) else ()
     used = access.granted(service.scope, (*hub, *service.part.access, *writes))
     return [*variables(named), *credentials(used, named)]
+
+
+def _check_contract(contract: Iterable[str], given: Mapping[str, Value]) -> None:
+    """What tells your own code where its model is, and what to record, has one value."""
+    for name in contract:
+        if name.startswith(CONTRACT) and name in given:
+            raise refusal(
+                "MLS012",
+                f"the environment variable `{name}` is reserved",
+                given[name],
+                note="mlspec sets it, and the server would read a wrong value",
+                help="rename the variable",
+            )
 
 
 def _threads(service: ServicePlan) -> dict[str, Because[str]]:

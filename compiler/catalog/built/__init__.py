@@ -57,6 +57,13 @@ MODULES: dict[str, str] = {
     "runtimes/torchserve": "runtimes_torchserve",
     "runtimes/triton": "runtimes_triton",
     "runtimes/vllm": "runtimes_vllm",
+    "setups/mlserver": "setups_mlserver",
+    "setups/sglang": "setups_sglang",
+    "setups/tensorflow-serving": "setups_tensorflow_serving",
+    "setups/tgi": "setups_tgi",
+    "setups/torchserve": "setups_torchserve",
+    "setups/triton": "setups_triton",
+    "setups/vllm": "setups_vllm",
     "slices": "slices",
     "xids": "xids",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..lint import Rule
 from . import (
+    arguments,
     arrival,
     batch,
     bounds,
@@ -133,6 +134,7 @@ RULES: tuple[Rule, ...] = (
     batch.faster_than_plausible,
     hops.spent_before_the_model,
     startup.shadow_stage_too_short,
+    arguments.decided_by_the_plan,
     slo.quiet_service,
     slo.forgotten_window,
     monitoring.no_runbook,

@@ -64,6 +64,7 @@ def _args(service: ServicePlan, root: Because[str]) -> Iterator[str | Because[st
     yield text("--model-repository={root}", root=root)
     yield fixed("--model-control-mode=none", "callers must not load or unload models; the repository has only this one")
     yield text("--exit-timeout-secs={seconds}", seconds=service.timing.drain)
+    yield from _ports(service)
     buckets = service.objectives.buckets("latency")
     if buckets is not None and buckets.value:
         yield because("--metrics-config=histogram_latencies=true", "latency histograms are off by default", buckets)
@@ -72,6 +73,14 @@ def _args(service: ServicePlan, root: Because[str]) -> Iterator[str | Because[st
     caching = service.part.caching
     if caching is not None:
         yield text("--cache-config=local,size={size}", size=caching.size.map(lambda size: int(size.amount)))
+
+
+def _ports(service: ServicePlan) -> Iterator[Because[str]]:
+    """The ports that are not Triton's own."""
+    ports = service.runtime.ports
+    for name, port, own in (("http", ports.http, 8000), ("grpc", ports.grpc, 8001), ("metrics", ports.metrics, 8002)):
+        if port is not None and port.value != own:
+            yield text(f"--{name}-port={{port}}", port=port)
 
 
 def _config(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[str]]:
