@@ -214,8 +214,8 @@ def adapters_alone(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 tuned.tuning.method,
                 others=((service.runtime_name, "loads whole models"),),
                 note="the server would not start with them, so every new version would fail its rollout",
-                help="add `compress: {command: [...]}` under `training.steps`, with a command that merges them into the "
-                "base model, or write `method: full`",
+                help="add `compress: {command: [...]}` under `training.steps`, with a command that merges them into "
+                "their base model, or write `method: full`",
             )
 
 
