@@ -922,7 +922,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "unit": ('unit', 'default', ('enum', ('s', 'ms', 'us')), 's', 'the Prometheus convention'),
         "buckets": ('buckets', 'list', ('list', ('number', None, None, False, False), ''), None, ''),
         "settable": ('settable', 'default', ('bool',), 'false', 'most runtimes hard-code them'),
-        "covers": ('covers', 'default', ('enum', ('requests', 'successes')), 'requests', 'most servers time a request however it ends'),
+        "covers": ('covers', 'default', ('enum', ('requests', 'successes', 'tokens')), 'requests', 'most servers time a request however it ends'),
         "born": ('born', 'default', ('enum', ('start', 'event')), 'event', 'most client libraries create a series when its labels first occur'),
     },
     "InFlight": {

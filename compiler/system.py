@@ -1498,7 +1498,7 @@ class LatencySeries(Part):
     unit: Because[Literal['s', 'ms', 'us']]
     buckets: tuple[Because[float], ...]
     settable: Because[bool]
-    covers: Because[Literal['requests', 'successes']]
+    covers: Because[Literal['requests', 'successes', 'tokens']]
     born: Because[Literal['start', 'event']]
 
 

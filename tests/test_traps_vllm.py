@@ -256,3 +256,26 @@ def test_trap_memory_of_an_accelerator_says_nothing_about_load(
     tmp_path: Path, changes: dict[str, Any], series: str
 ) -> None:
     assert emitted(tmp_path, "vllm", **changes).trigger["query"].lstrip("(").startswith(f"sum({series}{{")
+
+
+# Volumes
+
+
+@pytest.mark.parametrize("runtime", ["vllm", "sglang"])
+def test_trap_the_tokens_of_one_answer_are_no_sample_of_requests(tmp_path: Path, runtime: str) -> None:
+    """Each token has a sample, and those of one answer are slow together: four slow tokens must not judge a version."""
+    made = emitted(tmp_path, runtime, constraints__interToken={"p95": "100ms"})
+    counted = "http_re"  # http_requests_total of vLLM, http_responses_total of SGLang
+    templates = made.all("AnalysisTemplate")
+    measured = [one for body in templates for one in body["spec"]["metrics"] if one["name"] == "inter-token-p95"]
+    assert measured
+    for metric in measured:
+        ratio, _, volume = metric["provider"]["prometheus"]["query"].rpartition("\nand ")
+        assert "inter_token_latency" in ratio
+        assert counted in volume
+        assert "inter_token_latency" not in volume
+    groups = [group for body in made.all("PrometheusRule") for group in body["spec"]["groups"]]
+    rules = [rule for group in groups for rule in group["rules"] if rule["labels"].get("slo") == "inter-token-p95"]
+    recorded = [rule for rule in rules if str(rule.get("record", "")).startswith("mlspec:sli_bad")]
+    assert recorded
+    assert all(counted in rule["expr"] for rule in recorded), "three slow tokens are not three slow requests"

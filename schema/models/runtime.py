@@ -166,9 +166,10 @@ class LatencySeries(Section):
     unit: Literal["s", "ms", "us"] = default("s", "The unit of its buckets.", "the Prometheus convention")
     buckets: list[float] = listed("The upper bounds of the buckets, in that unit.")
     settable: bool = default(False, "Whether the buckets are configurable.", "most runtimes hard-code them")
-    covers: Literal["requests", "successes"] = default(
+    covers: Literal["requests", "successes", "tokens"] = default(
         "requests",
-        "Whether it has a sample of each request, or only of successes: a request that fails or breaks off has none.",
+        "Whether it has a sample of each request, only of successes, so that a request that fails or breaks off has "
+        "none, or of each token. Tokens of one answer are slow together, so they count as one request.",
         "most servers time a request however it ends",
     )
     born: Born = default(

@@ -51,6 +51,11 @@ class Objective(Record):
     """The latency bound in the spec."""
 
     @property
+    def of_tokens(self) -> Because[str] | None:
+        """What its histogram covers, if that is each token."""
+        return self.series.covers if self.series is not None and self.series.covers.value == "tokens" else None
+
+    @property
     def budget(self) -> Because[Decimal]:
         """The share of requests that may fail."""
         return self.target.map(lambda target: 1 - target.amount)

@@ -6,6 +6,7 @@ They are built in one place, from the runtime's metrics, and shared by alerting 
 - A series may appear with its first event, which `increase()` never sees: `counted` adds it.
 - No traffic means no data, not zero: the denominator is `> 0`, so that no NaN gets into recording rules.
 - Latency queries count fast responses, not slow ones. If a bucket is missing, every request counts as bad and alerts.
+- The tokens of one answer are slow together, so volumes are in requests even where each token has a sample.
 - A bucket bound can be formatted in several ways: Prometheus 3 writes `le="100"` as `100.0`, and Go and C++ write
   `1.27482e+06` from a million on. The matcher accepts all formats of the number.
 """
@@ -121,13 +122,23 @@ class Indicators:
         if objective.bucket is None:
             return self._bad(window)
         good, every = self._counted(objective, window)
-        return text("{all} - {good}", all=every, good=good)
+        requests = self._of_tokens(objective, window)
+        if requests is None:
+            return text("{all} - {good}", all=every, good=good)
+        share = "(({all} - {good}) / ({all} > 0) * {requests} or vector(0))"
+        return text(share, all=every, good=good, requests=requests)
 
     def events(self, objective: Objective, window: str) -> Because[str]:
         """The number of requests in the window that the objective covers: the minimum volume check."""
         if objective.bucket is None:
             return self._all(window)
-        return self._counted(objective, window)[1]
+        requests = self._of_tokens(objective, window)
+        return requests if requests is not None else self._counted(objective, window)[1]
+
+    def _of_tokens(self, objective: Objective, window: str) -> Because[str] | None:
+        """The requests whose tokens an objective times, if it times tokens and the runtime counts requests."""
+        each, every = objective.of_tokens, self.requests(window)
+        return every.also(each) if each is not None and every is not None else None
 
     def timed(self, objective: Objective) -> tuple[Because[str], Because[str]]:
         """The counters of the requests that completed in time, and of all timed requests."""

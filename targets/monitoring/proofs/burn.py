@@ -55,7 +55,10 @@ class _Burning:
         of = target(self.service)
         if self.slow is None:
             return requests(self.service, of, flows, step)
-        return histograms(self.service, of, flows, self.slow, step)
+        timed = histograms(self.service, of, flows, self.slow, step)
+        if self.slow.of_tokens is None:
+            return timed
+        return {**requests(self.service, of, flows, step), **timed}  # their volume is that of the requests
 
     def scenes(self, alert: Alert) -> Iterator[Scene]:
         """Of each pair of the alert's severity."""
