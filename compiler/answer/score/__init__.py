@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ...pipeline import Environment
-from . import ages, canaries, gates
+from . import ages, canaries, checks, gates, monitors
 from .report import Remedy, Score, ScoredSection, ScoredTest, ScoreStep
 from .rubric import RubricTest, rubric
 from .seen import Effort, Evidence, Lacking, Objects, Proof, Seen, Shown, Trainer
@@ -31,12 +31,16 @@ __all__ = [
 ]
 
 EVIDENCE: dict[str, Evidence] = {
+    "D1": checks.expected,
+    "M3": checks.searched,
     "M5": gates.baseline,
     "M6": gates.slices,
     "M7": gates.groups,
     "I4": gates.validated,
     "I6": canaries.canaried,
+    "O2": monitors.invariants,
     "O4": ages.fresh,
+    "O7": monitors.quality,
 }
 """What looks for the proof of a test in a bundle, by the ID of the test."""
 

@@ -7,22 +7,23 @@ can fail. A bound at the end of its metric's range is one that every model passe
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from math import inf
 from typing import Any
 
-from ...kinds import Object, pods_of
+from ...kinds import Object
 from ...row import Row
+from .runs import configured, containers, started, suspended, trained
 from .seen import Lacking, Objects, Proof, Seen, Shown, at, each, number
 
-__all__ = ["baseline", "groups", "slices", "validated"]
+__all__ = ["FILE", "baseline", "can_fail", "groups", "slices", "validated"]
 
 STEPS = ("evaluate", "gate", "register")
 """The containers that must run in this order: the gate judges what was measured, before it is published."""
 
 COMMAND = ["mlspec", "runtime", "gate", "--in-job"]
 FILE = "training.json"
+"""The configuration of a run."""
 
 
 class Run(Row):
@@ -42,7 +43,7 @@ class Run(Row):
     def gates(self, fits: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
         """The conditions of a kind that a model can fail."""
         found = [gate for gate in each(self.content, "evaluation", "gates") if fits(gate)]
-        return [gate for gate in found if _can_fail(gate, at(self.content, "metrics", str(gate.get("metric"))))]
+        return [gate for gate in found if can_fail(gate, at(self.content, "metrics", str(gate.get("metric"))))]
 
 
 def validated(seen: Seen) -> Shown | Lacking:
@@ -125,7 +126,7 @@ def _against_the_baseline(gate: dict[str, Any]) -> bool:
     return gate.get("versus") == "naive" and margin is not None and margin >= 0
 
 
-def _can_fail(gate: dict[str, Any], metric: object) -> bool:
+def can_fail(gate: dict[str, Any], metric: object) -> bool:
     """Whether a value in the range of the metric violates the condition."""
     low, high = (number(at(metric, key)) for key in ("min", "max"))
     low, high = (-inf if low is None else low), (inf if high is None else high)
@@ -146,28 +147,12 @@ def _can_fail(gate: dict[str, Any], metric: object) -> bool:
 
 def _run(seen: Seen) -> Run | Lacking:
     """The scheduled run whose gate judges every model that is served here."""
-    if seen.trainer is None:
-        return _without_training(seen)
-    others = {service.model.value for service in seen.services} - {seen.trainer.model}
-    if others:
-        names = ", ".join(f"`{name}`" for name in sorted(others))
-        return Lacking(why=f"no training run of this system judges {names}, which it serves, too")
-    return _gated(seen.trainer.objects)
-
-
-def _without_training(seen: Seen) -> Lacking:
-    if seen.system.training is None:
-        why = "no training run is compiled, so no gate judges a new model"
-        return Lacking(why=why, path="training", help="add `training`, and `gates` under `evaluation`", effort="days")
-    return Lacking(
-        why="training runs in an environment that is not scored here",
-        help="score all environments together",
-    )
+    trainer = trained(seen, "so no gate judges a new model", "add `training`, and `gates` under `evaluation`")
+    return trainer if isinstance(trainer, Lacking) else _gated(trainer.objects)
 
 
 def _gated(objects: Objects) -> Run | Lacking:
-    started = [*objects.kind("CronJob"), *objects.kind("WorkflowTemplate")]
-    job = next((job for job in started if _judges(job)), None)
+    job = next((job for job in started(objects) if _judges(job)), None)
     if job is None:
         return Lacking(
             why="no training run has the steps `evaluate`, `gate`, and `register`, in this order",
@@ -175,43 +160,16 @@ def _gated(objects: Objects) -> Run | Lacking:
             help="add `evaluate` and `register`, and `gates` under `evaluation`",
             effort="days",
         )
-    if at(_schedule(job, objects), "spec", "suspend"):
+    if suspended(job, objects):
         why = "training runs have no schedule, so the gate runs only when someone starts it"
         return Lacking(why=why, path="retraining.schedule", help="write a schedule")
-    config = next(filter(None, map(objects.config_map, each(_pod(job), "volumes"))), None)
-    content = _content(at(config, "data", FILE))
+    config, content = configured(job, objects, FILE)
     if config is None or content is None:
         return Lacking(why="the configuration of the gate is not in the bundle")
     return Run(objects, job, config, content)
 
 
-def _content(text: object) -> dict[str, Any] | None:
-    """The configuration; None if a patch made it something else than JSON."""
-    try:
-        found = json.loads(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
-
-
 def _judges(job: Object) -> bool:
     """Whether the gate runs after the model is measured, and before it is published."""
-    pod = _pod(job)
-    steps = [step for step in (*each(pod, "initContainers"), *each(pod, "containers")) if step.get("name") in STEPS]
+    steps = [step for step in containers(job) if step.get("name") in STEPS]
     return [step["name"] for step in steps] == list(STEPS) and steps[1].get("command") == COMMAND
-
-
-def _pod(job: Object) -> object:
-    return at(pods_of(job), "spec")
-
-
-def _schedule(job: Object, objects: Objects) -> object:
-    """What starts it on a schedule: a CronJob itself, or the CronWorkflow of a WorkflowTemplate."""
-    if job["kind"] == "CronJob":
-        return job
-    name = at(job, "metadata", "name")
-    crons = objects.kind("CronWorkflow")
-    return next(
-        (one for one in crons if at(one, "spec", "workflowSpec", "workflowTemplateRef", "name") == name),
-        {"spec": {"suspend": True}},
-    )
