@@ -455,7 +455,7 @@ def status(result: Result, prometheus: str, *, now: float | None = None) -> dict
 
 
 def calibrate(result: Result, benchmark: StrPath, *, service: str | None = None) -> dict[str, Calibration]:
-    """Return the shares of its data sheet that an accelerator achieved in a benchmark, by environment.
+    """Return the fractions of its data-sheet peak that an accelerator achieved in a benchmark, by environment.
 
     `benchmark` is the file that `vllm bench serve --save-result` writes, and `service` the one that was measured, if
     several generate tokens. Nothing is written. Raises CalibrationError if the benchmark says nothing about them.
@@ -497,7 +497,7 @@ def promote(
 ) -> Release:
     """Move a version to its next stage in the environment `to`. Nothing is written: pass the result to `write`.
 
-    The version is the one in service in the environment `source`, the one that the file `release` describes, or the one
+    The version is the live one in the environment `source`, the one that the file `release` describes, or the one
     in the shadow stage of `to`. `now` is the current time in UTC: `2026-11-02T04:12:00Z`. Raises ReleaseError if the
     move is not possible, TooEarlyError if it is not possible yet, NotFoundError if a name does not exist, and
     CompileError if the spec or the version has errors that prevent it.
@@ -523,7 +523,7 @@ def rollback(
     model: str | None = None,
     platform: StrPath | None = None,
 ) -> Release:
-    """Put an earlier version back into service. Nothing is written; raises the same errors as `promote`."""
+    """Roll back to an earlier version. Nothing is written; raises the same errors as `promote`."""
     input_ = _for_release(spec, platform)
     return _released(rolled_back(compile_system(input_, BACKENDS, RULES), environment, model, to))
 

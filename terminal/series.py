@@ -35,7 +35,7 @@ def _yaml(text: str) -> Given:
 
 
 def _csv(text: str) -> Given:
-    """The first column is the time of a sample, in seconds from the first one; an empty cell is no sample."""
+    """The first column is the time of a sample, in seconds from the first one; an empty cell means no sample."""
     rows = [row for row in csv.reader(text.splitlines()) if row]
     if len(rows) < 3 or rows[0][0] != "time" or any(len(row) != len(rows[0]) for row in rows):
         raise ValueError("it needs a column `time`, a column for each series, and at least two rows of samples")

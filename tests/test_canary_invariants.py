@@ -54,7 +54,7 @@ def test_a_step_would_end_or_hold_before_another_metric_fails(seed: int, tmp_pat
 
 @pytest.mark.parametrize("seed", range(40))
 def test_the_smaller_harm_would_cost_good_versions_or_time(seed: int, tmp_path: Path) -> None:
-    """A judgment with a smaller harm than a page's is sure, and all of them together stay within one risk."""
+    """A judgment with a smaller regression than a page's is sure, and all of them together stay within one risk."""
     plan = canary(tmp_path, **drawn(seed))
     risk, added = float(plan.doubt.risk.value.amount), 0.0
     for judgment in (judgment for step in plan.steps for judgment in step.judgments):

@@ -79,12 +79,12 @@ def test_the_odds_in_the_explanation_are_binomial_and_poisson(
 
 
 def test_the_odds_of_one_case_calculated_by_hand(tmp_path: Path) -> None:
-    """5% of 20/s gives 120 requests in two minutes. The normal error rate is 0.5%, and the harm is 14.4 times that.
+    """5% of 20/s gives 120 requests in two minutes. The normal error rate is 0.5%, and a page's 14.4 times that.
 
     A limit of 1.94% of 120 allows two failures. At 0.5%, the probabilities of zero, one, and two failures are 0.54799,
     0.33044, and 0.09880, which leaves 0.02277 for more. At 7.2%, they are 0.00013, 0.00119, and 0.00548, which leaves
     0.99320. The step needs 129 requests, which is two windows, so it has four: more than one fails without cause with
-    probability 6 x 0.02277^2 x 0.97723^2 + 4 x 0.02277^3 x 0.97723 = 0.00302, and fewer than two fail despite the harm
+    probability 6 x 0.02277^2 x 0.97723^2 + 4 x 0.02277^3 x 0.97723 = 0.00302, and fewer than two fail despite that
     with probability 4 x 0.99320 x 0.00680^3 = 1.2e-6. One failure in 52 requests is within 1.94%, and fewer than 52 of
     120 expected arrive with probability 2.7e-12.
     """

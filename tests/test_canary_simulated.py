@@ -75,7 +75,7 @@ def test_a_rollout_would_roll_back_more_good_versions_than_accepted(name: str, m
 @pytest.mark.slow
 @EACH
 def test_a_bad_version_would_be_promoted_more_often_than_stated(name: str, made: Any) -> None:
-    """Of each objective alone, with the harm that the last step detects."""
+    """Of each objective alone, with the regression that the last step detects."""
     plan, _ = made(name)
     rate = float(plan.rate.value)
     for judgment in plan.steps[-1].judgments:
@@ -101,7 +101,7 @@ def test_a_version_that_fires_tickets_would_be_promoted_although_the_traffic_sho
 
 @EACH
 def test_the_last_step_would_promote_into_an_alert_that_the_traffic_shows(name: str, made: Any) -> None:
-    """A step never looks for more harm than fires a page, and a later step never for more than an earlier one."""
+    """A step never looks for more than what fires a page, and a later step never for more than an earlier one."""
     plan, _ = made(name)
     for before, after in pairwise(plan.steps):
         for earlier, later in zip(before.judgments, after.judgments, strict=True):

@@ -324,7 +324,7 @@ def test_only_segments_that_are_surely_worse_are_weak() -> None:
     """Of Italy, at most 0.5659 where all rows have 0.7279; Poland, the next one, may have 0.7801."""
     weak = fraud().report(example("reject")).weaknesses
     worse = [said for said in weak if said.startswith("recall of")]
-    assert worse == ["recall of IT (country) is 0.5148, surely worse by 0.162 than the 0.7279 of all rows"]
+    assert worse == ["recall of IT (country) is 0.5148, clearly worse than the 0.7279 of all rows, by at least 0.162"]
 
 
 def test_the_classes_of_a_confusion_matrix() -> None:
@@ -361,7 +361,7 @@ def test_the_gain_over_naive_is_a_part_of_the_way() -> None:
     judging.config["rivals"] = {"naive": {"accuracy": 0.85}, "human": {"accuracy": 0.95}}
     report = judging.report(accuracy(9200, 10000))
     assert (
-        "surely better accuracy than naive: +0.07 to 0.85, 47% of the way to 1, 70% of the way to human performance"
+        "clearly better accuracy than naive: +0.07 to 0.85, 47% of the way to 1, 70% of the way to human performance"
         in (report.strengths)
     )
 

@@ -47,7 +47,7 @@ def told(tmp_path: Path, *others: str) -> tuple[str, str]:
 )
 def test_the_best_candidate_that_people_can_read_is_named(others: tuple[str, ...], best: str, tmp_path: Path) -> None:
     message, help_ = told(tmp_path, *others)
-    assert message == "the selected `trees` is of type `gradient-boosting`, which people cannot read"
+    assert message == "the selected `trees` is of type `gradient-boosting`, which is not interpretable"
     assert help_.startswith(f"move `selected: true` to `{best}`")
 
 

@@ -140,7 +140,7 @@ FOLLOWS = {
     "probability of (rolling back|waiting with) a good version": "the steps and their windows",
     "probability that .* misses a bad version": "the steps and their windows",
     ".* to detect at .*": "the traffic, the objective, and `detect`",
-    "error budget that a version spends .*": "the traffic, the steps, the guards, and the availability",
+    "error budget spent at .*": "the traffic, the steps, the guards, and the availability",
     "judgment of the shadow stage|the judgment looks back": "the shadow stage",
     "shadow duration after startup|required uptime of a shadow": "the shadow stage and the load time",
     "probability of waiting at .*": "the trough, the steps and their windows",

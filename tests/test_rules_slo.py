@@ -58,8 +58,8 @@ def test_durations_of_the_steps_of_a_fraud_scorer(rate: str, share: str, takes: 
 def test_one_window_of_345_requests_is_not_enough() -> None:
     """Five minutes at 5% of 23/s. A limit of 0.5% allows one failure.
 
-    Without the harm (0.1%), the odds of no failure and of one are 0.7081 and 0.2445: 4.7% of windows have more. With it
-    (1.5%), they are 0.00544 and 0.0286: 3.4% of windows have no more.
+    Without the regression (0.1%), the odds of no failure and of one are 0.7081 and 0.2445: 4.7% of windows have more.
+    With it (1.5%), they are 0.00544 and 0.0286: 3.4% of windows have no more.
     """
     found = verdict(23 * 0.05, 0.001, 0.015, 1, 0, limit=0.005, least_minutes=5)
     assert (found.minutes, found.requests) == (5, 345)
@@ -261,7 +261,7 @@ def test_a_step_within_an_accepted_risk_can_still_be_too_short(tmp_path: Path) -
           {metric: error-rate, to: 1.5%}]}}]}
         """,
     )
-    assert found.message == "a step of 9m at 5% is too short to detect the harm, which takes 11m"
+    assert found.message == "a step of 9m at 5% is too short to detect the regression, which takes 11m"
 
 
 @pytest.mark.parametrize(

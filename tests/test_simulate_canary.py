@@ -101,7 +101,7 @@ def test_what_failed_is_counted_up_to_the_verdict() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("usual", "harm", "rate"), [(0.001, 0.0144, 2.0), (0.005, 0.072, 0.1), (0.01, 0.06, 1.0)])
 def test_the_odds_of_the_plan_are_those_of_the_rollouts(usual: float, harm: float, rate: float) -> None:
-    """A version at the error budget, and one with the harm: how often 4,000 steps abort or miss, within 1.5%."""
+    """A version at the error budget, and one with the regression: how often 4,000 steps abort or miss, within 1.5%."""
     planned = verdict(rate, usual, harm, 4, 1)
     stage = Stage(
         share=0.05,

@@ -236,7 +236,7 @@ def test_the_page_stands_alone(tmp_path: Path) -> None:
 
 
 def test_the_page_follows_the_screen(tmp_path: Path) -> None:
-    """A viewport for telephones, colors for both modes, and no drawing with a width of its own."""
+    """A viewport for phones, colors for both modes, and no drawing with a width of its own."""
     text = drawn(tmp_path)
     assert 'name="viewport" content="width=device-width, initial-scale=1"' in text
     assert "prefers-color-scheme: dark" in text

@@ -29,7 +29,7 @@ KEPT = {
 BRITISH = {
     r"\w*(?:arm|behavi|col|fav|flav|harb|hum|lab|neighb|rum|vap|vig)our\w*": "-or",
     r"(?:dis)?honour(?:ed|ing|able)?": "honor, or rather support",  # `honours` is a field of the language
-    r"\w*(?:(?<!cost-)centre|fibre|litre|theatre)\w*": "-er",  # `cost-centre` is a label of an example
+    r"\w*(?:centre|fibre|litre|theatre)\w*": "-er",
     r"catalogue\w*": "catalog",
     r"\w+ys(?:e|ed|er|ing)": "-yze",
     r"(?:cancel|channel|label|level|model|signal|total|travel|tunnel)l(?:ed|er)": "one l before -ed",

@@ -34,12 +34,12 @@ def reasons(gates: Iterable[GateResult], limits: Iterable[LimitResult]) -> list[
 def strengths(
     gates: Iterable[GateResult], comparisons: Iterable[RivalComparison], maximized: dict[str, bool]
 ) -> list[str]:
-    """What the model surely does well."""
+    """What the model clearly does well."""
     found = [f"{gate.title}: {gate.why}" for gate in gates if gate.verdict == "ship"]
     known = {(one.metric, one.rival): one for one in comparisons}
     for one in known.values():
         if one.better:
-            found.append(f"surely better {one.metric} than {shown(one.rival)}: {_lift(one, known, maximized)}")
+            found.append(f"clearly better {one.metric} than {shown(one.rival)}: {_lift(one, known, maximized)}")
     return found
 
 
@@ -71,7 +71,7 @@ def weaknesses(
     for one in comparisons:
         if one.better is False:
             limits = f"{signed(one.difference.low or 0)} to {signed(one.difference.high or 0)}"
-            yield f"surely worse {one.metric} than {shown(one.rival)}: by {limits}"
+            yield f"clearly worse {one.metric} than {shown(one.rival)}: by {limits}"
     off = [one for one in bins if one.off]
     if len(off) > max(1, 2 * NOISE_OF_CALIBRATION * len(bins)):
         yield (
@@ -82,7 +82,7 @@ def weaknesses(
 
 
 def _worst(metrics: list[MetricResult], segments: list[MetricResult]) -> Iterator[str]:
-    """The segments that are surely worse than all rows, by how much they surely are."""
+    """The segments that are clearly worse than all rows, and by how much at least."""
     overall = {one.metric: one.estimate for one in metrics}
     ranked: list[tuple[float, MetricResult, Estimate]] = []
     for part in segments:
@@ -92,8 +92,8 @@ def _worst(metrics: list[MetricResult], segments: list[MetricResult]) -> Iterato
             ranked.append((worse, part, whole))
     for worse, part, whole in sorted(ranked, key=lambda one: -one[0])[:WORST]:
         yield (
-            f"{part.metric} of {shown(part.group)} ({shown(part.column)}) is {figure(part.estimate.value)}, surely "
-            f"worse by {figure(worse)} than the {figure(whole.value)} of all rows"
+            f"{part.metric} of {shown(part.group)} ({shown(part.column)}) is {figure(part.estimate.value)}, clearly "
+            f"worse than the {figure(whole.value)} of all rows, by at least {figure(worse)}"
         )
 
 

@@ -75,7 +75,7 @@ def calibration_error(bins: tuple[CalibrationBin, ...]) -> str:
 
 
 def excess(overall: Estimate, part: MetricResult) -> float | None:
-    """How much worse a segment surely is than all rows: the lower limit of its excess error; None without limits."""
+    """How much worse a segment is at least than all rows: the lower limit of its excess error; None without limits."""
     if part.estimate.low is None or part.estimate.high is None:
         return None
     if part.maximize:

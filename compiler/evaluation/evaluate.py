@@ -127,7 +127,7 @@ def _summary(verdict: Answer, gates: list[GateResult], constraints: Iterable[Lim
         return f"Ship: the model clears {'the only gate' if len(gates) == 1 else f'all {len(gates)} gates'}."
     said = _listed([title for title, one in named if one == verdict])
     if verdict == "reject":
-        return f"Reject: the model surely misses its bar on {said}."
+        return f"Reject: the model misses its bar on {said}, with 95% confidence."
     cleared = sum(gate.verdict == "ship" for gate in gates)
     return f"Iterate: still open: {said}. The model clears {cleared} of {count(len(gates), 'gate')}."
 

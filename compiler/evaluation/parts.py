@@ -92,7 +92,7 @@ def _of_part(
         return "iterate", f"{observations(reason.metric, found.events)} are too few for a verdict"
     if p is not None and p < ERROR:
         side = "below" if least else "above"
-        return "reject", f"surely {side} {figure(bar)}, with an adjusted p-value {_p(p)}"
+        return "reject", f"clearly {side} {figure(bar)}, with an adjusted p-value {_p(p)}"
     if outcome.answer == "too-few":
         return "iterate", outcome.words
     surely = estimate.low if least else estimate.high

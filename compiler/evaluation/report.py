@@ -117,7 +117,7 @@ class RivalComparison(Record):
     difference: Estimate
     """The model's value minus the rival's."""
     better: bool | None
-    """Whether the model is surely better; None if the limits allow both."""
+    """Whether the model is clearly better; None if the limits allow both."""
     note: str = ""
 
 
@@ -158,7 +158,7 @@ class CalibrationBin(Record):
     predicted: float
     observed: Estimate
     off: bool
-    """Whether the observed share surely differs from the score."""
+    """Whether the observed share clearly differs from the score."""
 
 
 class EvaluatedModel(Record):

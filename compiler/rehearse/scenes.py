@@ -1,7 +1,7 @@
 """What happens to a new version during its rollout: the series of each scene, and how the rollout must end.
 
 All numbers follow from the plan: a good version has the share of bad requests that the plan assumes, and a bad one has
-half as many again as the harm that the analysis must detect. The traffic is the expected one, without chance.
+1.5 times the regression that the analysis must detect. The traffic is the expected one, without chance.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BEFORE = 3600
 """The seconds for which only the live version runs."""
 
 WORSE = 1.5
-"""How much worse a bad version is than the harm that must be detected."""
+"""How much worse a bad version is than the regression that must be detected."""
 
 
 class RolloutScene(Record):

@@ -41,7 +41,7 @@ class Rollout(Record):
     held: float
     """The probability that the plan states for holding a rollout, over all steps."""
     missed: float
-    """The probability that the plan accepts for missing the harm."""
+    """The probability that the plan accepts for missing the regression."""
 
 
 def rollout(service: ServicePlan) -> Rollout | None:

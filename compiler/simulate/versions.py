@@ -116,7 +116,7 @@ def _late(trace: Trace, one: Judged) -> float:
 
 
 def _promises(rollout: Rollout, options: Options, new: Arm, counted: Counter[str], many: int) -> Iterator[Promise]:
-    """A version with the harm is rolled back, and one without is neither rolled back nor held, as often as planned."""
+    """A version with the regression is rolled back, and one without neither that nor held, as often as planned."""
     if options.bad is None and options.slow is None:
         yield _rarely("false abort of a canary", rollout.false_abort, counted[ROLLED_BACK], many)
         yield _rarely("canary that waits", rollout.held, counted[HELD], many)

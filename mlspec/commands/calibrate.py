@@ -20,8 +20,8 @@ def command(request: Any, result: str, service: str | None, write: bool) -> int:
     """Take an accelerator's speed from a benchmark.
 
     RESULT is the file that `vllm bench serve --save-result` or SGLang's `bench_serving --output-file` writes. Finds the
-    shares of the accelerator's data sheet with which the planner's estimates equal what was measured, and prints them
-    for the platform file.
+    efficiency factors (fractions of the data-sheet peak) at which the planner's estimates match the measurement, and
+    prints them for the platform file.
     """
     from ..terminal.commands import calibrate as work
 

@@ -86,20 +86,20 @@ _SIMULATED = (
         "--burst",
         metavar="BURST",
         callback=lambda _, __, value: _burst(value),
-        help="Event: many times the traffic for a while, as in '3x for 5m'.",
+        help="Event: multiply the traffic for a limited time, such as '3x for 5m'.",
     ),
     click.option("--lose", type=click.Choice(["replica", "zone"]), help="Event: lose a replica, or a zone."),
     click.option(
         "--bad",
         metavar="SHARE",
         callback=lambda _, __, value: _share(value),
-        help="Roll out a version that fails this share of its requests, as in 5%.",
+        help="Roll out a version that fails this share of its requests, such as 5%.",
     ),
     click.option(
         "--slow",
         metavar="FACTOR",
         callback=lambda _, __, value: _times(value),
-        help="Roll out a version that takes so many times as long, as in 2x.",
+        help="Roll out a version that is FACTOR times slower, such as 2x.",
     ),
     click.option(
         "--format",

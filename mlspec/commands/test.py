@@ -19,10 +19,10 @@ __all__ = ["command"]
 )
 @working_on_one_spec
 def command(request: Any, form: str, mutants: bool, series: str | None) -> int:
-    """Run the alerts and rollouts on series, without a cluster.
+    """Test alerts and rollouts against synthetic time series.
 
     Every alert must fire on the breach that it watches, and stay silent otherwise. Every rollout must promote, hold, or
-    roll back a version, as it should. Needs promtool, which comes with Prometheus.
+    roll back a version, as it should. Needs promtool, which comes with Prometheus, and no cluster.
     """
     from ..terminal.commands import test as work
 

@@ -99,7 +99,7 @@ def _prepared(view: dict[str, Any], now: int) -> int | None:
     known = newest_of_table(table)
     start = known if known is not None else begin - 1
     piece = max(DAY, *(feature["window"] * SECOND for feature in view["features"]))
-    while start < end:  # in pieces, so that the first run fits into memory, and goes on where it was killed
+    while start < end:  # in pieces, so that the first run fits into memory, and resumes where it was killed
         until = min(start + piece, end)
         found = _computed(view, source, start, until)
         if len(found):

@@ -161,7 +161,7 @@ class FairnessBound(Section):
     between: SegmentName = required("The column whose values are the groups.")
     max_gap: Measure = required(
         "The largest acceptable difference between any two groups, in the metric's own unit. A model passes if the "
-        "difference is surely no larger."
+        "difference is no larger, with 95% confidence."
     )
     min_samples: Count | None = optional(
         "The minimum sample size of each group. Fewer samples give no verdict, and no verdict is not a pass."

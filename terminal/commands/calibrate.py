@@ -1,4 +1,4 @@
-"""`mlspec calibrate`: the shares of its data sheet that an accelerator achieved in a benchmark."""
+"""`mlspec calibrate`: the fractions of its data-sheet peak that an accelerator achieved in a benchmark."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Bar charts as inline SVG: an amount for each part, and the range that it moves in. They follow the page's colors.
 
-Like `charts`, the drawing is 340 units wide, so that its text is readable on a telephone of 360 pixels.
+Like `charts`, the drawing is 340 units wide, so that its text is readable on a phone of 360 pixels.
 """
 
 from __future__ import annotations

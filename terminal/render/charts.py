@@ -1,6 +1,6 @@
 """Line charts as inline SVG, without scripts or files from elsewhere: they follow the colors of the page.
 
-The drawing is 340 units wide, so that its text is readable on a telephone of 360 pixels. A wide page places several
+The drawing is 340 units wide, so that its text is readable on a phone of 360 pixels. A wide page places several
 next to each other.
 """
 

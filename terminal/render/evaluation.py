@@ -59,7 +59,7 @@ def sections(report: EvaluationReport) -> Iterator[Section]:
     yield Section("Overall metrics", tables=[_metrics(report.metrics)], chart="metrics")
     yield from _by_segment(report.segments)
     yield _baselines(report.comparisons)
-    yield Section("Strengths", items=report.strengths or ("no gate is surely cleared",))
+    yield Section("Strengths", items=report.strengths or ("no gate is clearly cleared",))
     yield Section("Weaknesses", items=report.weaknesses or ("the metrics file shows none",))
     yield from _errors(report)
     yield _serving(report)

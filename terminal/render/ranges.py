@@ -1,6 +1,6 @@
 """Values with their intervals as inline SVG: a dot for each value, a line for its interval, and a mark for its bar.
 
-Like `bars`, the drawing is 340 units wide, so that its text is readable on a telephone of 360 pixels.
+Like `bars`, the drawing is 340 units wide, so that its text is readable on a phone of 360 pixels.
 """
 
 from __future__ import annotations

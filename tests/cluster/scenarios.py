@@ -22,7 +22,7 @@ AT_ONCE = {
 LOOSE = {
     "rollout__stages": [{"canary": {"steps": ["20%", "50%"], "detect": [{"metric": "error-rate", "to": "7.2%"}]}}],
 }
-"""Leaves a version that is worse than the live one within its limit: the traffic would show less harm than that."""
+"""Leaves a version that is worse than the live one within its limit: the traffic would show less than that."""
 
 SCENARIOS = {
     "good": Scenario(),

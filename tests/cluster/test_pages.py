@@ -1,4 +1,4 @@
-"""The HTML pages in a real browser: on a telephone, on a desk, in light and dark, and on paper.
+"""The HTML pages in a real browser: on a phone, on a desk, in light and dark, and on paper.
 
 Chromium draws each page, and axe-core asks it all rules of WCAG 2.2 A and AA, and the best practices. Its rule on
 contrast takes minutes on long pages and cannot judge the texts of drawings, so we compute the contrast of each text

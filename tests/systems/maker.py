@@ -46,7 +46,7 @@ _TEXTS = {
     "metric": ("own-score",),
     "object-name": ("payments", "team.payments"),
     "host": ("scores.internal.example.com", "ml.example.org"),
-    "label-key": ("team", "example.com/cost-centre"),
+    "label-key": ("team", "example.com/cost-center"),
     "label-value": ("payments", "a_b.c", ""),
     "env-name": ("LOG_LEVEL", "OMP_NUM_THREADS"),
     "timestamp": ("2026-11-02T04:12:00Z", "2025-02-28T23:59:59Z"),

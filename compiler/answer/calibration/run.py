@@ -1,4 +1,4 @@
-"""Calibration: the shares of an accelerator's data sheet with which the planner's estimates equal a benchmark.
+"""Calibration: the fractions of an accelerator's data-sheet peak at which the planner's estimates match a benchmark.
 
 The planner estimates, for a request among others on one replica (see `plan/language_models/queueing.py`):
 

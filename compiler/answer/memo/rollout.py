@@ -43,7 +43,7 @@ def stages(service: ServicePlan) -> Iterator[Line]:
         for judgment in step.judgments:
             yield from _judged(step.share.value, judgment)
     for spent in canary.spent:
-        title = f"error budget that a version spends that fails every request at {spent.share.value}%"
+        title = f"error budget spent at {spent.share.value}% by a version that fails every request"
         yield Line(title=title, value=spent.budget)
     yield Line(title="rollout duration", value=canary.length)
     yield from _odds(canary)

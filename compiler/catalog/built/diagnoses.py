@@ -31,7 +31,7 @@ WRITTEN: dict[str, object] = {
    (18, 2, 18, 7, 'cause', True): (18, 9, 18, 70, 'a producer of the data changed a schema, a unit, or a feature', True),
    (19, 2, 19, 10, 'evidence', True): (19, 12, 19, 114, 'one or a few columns of one source shift in a step, with nulls or values that violate the expectations', True),
    (20, 2, 20, 7, 'check', True): (20, 9, 20, 101, 'drift by source, the expectations of the columns, and the changes of that source on that day', True),
-   (21, 2, 21, 8, 'action', True): (21, 10, 21, 87, 'fix the data, backfill it, and keep the days that it is wrong out of training', True),
+   (21, 2, 21, 8, 'action', True): (21, 10, 21, 80, 'fix the data, backfill it, and exclude the affected days from training', True),
    (22, 2, 22, 9, 'retrain', True): (22, 11, 22, 16, 'false', True),
    (23, 2, 23, 9, 'signals', True): (23, 11, 23, 105, (
     (23, 12, 23, 26, 'data-violation', True),
@@ -78,7 +78,7 @@ WRITTEN: dict[str, object] = {
    )),
   }),
   (45, 0, 45, 11, 'seasonality', True): (46, 2, 52, 0, {
-   (46, 2, 46, 7, 'cause', True): (46, 9, 46, 54, 'the day, the week, or the year repeats itself', True),
+   (46, 2, 46, 7, 'cause', True): (46, 9, 46, 59, 'the change is seasonal: daily, weekly, or yearly', False),
    (47, 2, 47, 10, 'evidence', True): (47, 12, 47, 102, "the distribution differs from last week's, but not from that of the same weekday or season", True),
    (48, 2, 48, 7, 'check', True): (48, 9, 48, 52, 'drift against a reference of the same phase', True),
    (49, 2, 49, 8, 'action', True): (49, 10, 49, 70, 'use a reference of the same phase, or features of the season', True),

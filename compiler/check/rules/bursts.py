@@ -53,8 +53,8 @@ def _jump(service: ServicePlan) -> Iterator[Diagnostic]:
         peak,
         others=((service.availability, "the promise"),),
         note=f"{spent.reason}: {service.reaction.time.reason}",
-        help="write how long the rate takes to rise at its fastest, such as `ramp: 2h`, and the minimum of replicas "
-        "follows from it",
+        help="set `ramp` to the shortest time in which traffic can reach the peak, such as `ramp: 2h`; mlspec derives "
+        "the minimum replicas from it",
     )
 
 

@@ -45,8 +45,8 @@ OFTEN = 0.2
 def gap_beyond_the_sample(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Bound on a gap that the rows of each group cannot show.
 
-    Why: a model passes if every difference between two groups is surely within the bound. With few rows in a group,
-    chance alone makes a larger difference, so even a model that treats all groups alike is rejected.
+    Why: a model passes if every difference between two groups is within the bound, with 95% confidence. With few rows
+    in a group, chance alone makes a larger difference, so even a model that treats all groups alike is rejected.
 
     Bad:
         constraints:

@@ -28,11 +28,11 @@ __all__ = ["unreadable_model"]
     "platform.approaches",
 )
 def unreadable_model(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Model that people cannot see through, although the spec requires it.
+    """Model that is not interpretable, although the spec requires it.
 
     Why: an applicant who is declined, a doctor, or a regulator asks why. Gradient boosting and neural networks have no
     answer that people can check, and an explanation by another model is an approximation that can be wrong. `model`
-    requires an approach that people can read; `reasons` requires an output with the reason codes of each answer.
+    requires an interpretable approach; `reasons` requires an output with the reason codes of each answer.
 
     Bad:
         constraints: {interpretability: model}
@@ -86,8 +86,8 @@ def _unknown(name: str, selected: Candidate | None, asked: Because[str]) -> Diag
         "MLS220",
         f"nothing says which approach {what} takes",
         selected.name if selected is not None else asked,
-        others=((asked, "people must be able to read it"),),
-        note="the catalog knows by the approach which models people can read",
+        others=((asked, "it must be interpretable"),),
+        note="whether a model is interpretable follows from its approach",
         help="add `approach: ...` to it, such as `logistic-regression` or `gradient-boosting`",
     )
 
@@ -101,21 +101,21 @@ def _opaque(
 ) -> Diagnostic:
     best = _best(selection) if selection is not None else None
     what = f"the selected `{selected.name.value}` is" if selected is not None else "the model is"
-    instead = "compare a candidate that people can read, such as `explainable-boosting`, or require `reasons` instead"
+    instead = "compare an interpretable candidate, such as `explainable-boosting`, or require `reasons` instead"
     if best is not None:
         instead = f"move `selected: true` to `{best.name.value}`, or require `reasons` instead"
     return finding(
         "MLS220",
-        f"{what} of type `{found.value}`, which people cannot read",
+        f"{what} of type `{found.value}`, which is not interpretable",
         found,
-        others=((asked, "required here"), *(((best.name, "the best that they can"),) if best is not None else ())),
+        others=((asked, "required here"), *(((best.name, "the best interpretable one"),) if best is not None else ())),
         note=able.reason,
         help=instead,
     )
 
 
 def _best(selection: Selection) -> Candidate | None:
-    """The best candidate that people can read: one that is no baseline, that misses the fewest bounds, and then the one
+    """The best interpretable candidate: one that is no baseline, that misses the fewest bounds, and then the one
     with the best value of the primary metric.
     """
 

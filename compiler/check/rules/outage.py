@@ -56,7 +56,7 @@ def gross_failure(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
 
 
 def _milder(canary: CanaryPlan) -> str:
-    """The first steps that judge as surely, and spend little enough."""
+    """The first steps that judge as reliably, and spend little enough."""
     for steps in LADDERS:
         other = canary.with_steps(steps)
         if other.sure and other.mild:

@@ -248,7 +248,7 @@ def shadow_without_judgment(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Shadow stage that nothing judges.
 
     Why: callers never see the answers of a shadow, so a version that fails every request looks like one that works. The
-    judgment of a shadow is the first step of a canary. Without a canary, it goes into service whatever it did.
+    judgment of a shadow is the first step of a canary. Without a canary, it goes live no matter how it performed.
 
     Bad:
         constraints: {availability: 99.9%}
@@ -267,7 +267,7 @@ def shadow_without_judgment(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 "nothing judges a version in the shadow stage",
                 stage.percent,
                 stage,
-                note="a version that fails every mirrored request would go into service",
+                note="a version that fails every mirrored request would go live",
                 help=_what_judges(service.canary),
             )
 

@@ -30,8 +30,8 @@ def unmaintained_runtime(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]: 
     """Serving runtime that is no longer maintained.
 
     Why: a server that is exposed to the network needs patches for as long as it runs. Once its maintainers stop, the
-    next vulnerability in it or in its dependencies stays open, and the next model or accelerator does not work. Moving
-    to another runtime takes weeks; you have them before that day, not after.
+    next vulnerability in it or in its dependencies stays open, and the next model or accelerator does not work.
+    Migrating takes weeks, so start before support ends.
 
     Bad:
         serving: {runtime: torchserve}

@@ -37,7 +37,7 @@ def several_slices(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         if asked.count.value > 1 and known[asked.type.value].slice.value:
             yield finding(
                 "MLS413",
-                f"{asked.count.value} x `{asked.type.value}` do not add up: a process sees only one slice",
+                f"{asked.count.value} x `{asked.type.value}` cannot be combined: a process sees only one slice",
                 asked.count,
                 others=((asked.type, "a slice of a device"),),
                 note="the model gets the memory of one slice, and splitting tensors across several fails at startup",

@@ -202,7 +202,7 @@ def _whole(length: Decimal) -> Duration:
 
 @rule("MLS602", "warning", "services.*.constraints.throughput", "rollout.stages.*.canary.stepDuration")
 def unsure_rollout(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Rollout that cannot detect the harm, or takes too long.
+    """Rollout that cannot detect the regression, or takes too long.
 
     Why: a verdict on too few requests is a guess: good versions are rolled back, and bad ones pass. And a window with
     hardly any requests has no verdict at all, so the rollout waits for an engineer. The odds of all three should be
@@ -267,7 +267,7 @@ def _short(canary: CanaryPlan) -> Wrong:
         return None
     share = canary.shares[0].value
     return (
-        f"a step of {given.value} at {share} is too short to detect the harm, which takes {needed.value}",
+        f"a step of {given.value} at {share} is too short to detect the regression, which takes {needed.value}",
         needed.reason,
         given,
     )

@@ -123,7 +123,7 @@ def nothing_measures_it(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
 def _no_quality(quality: Condition) -> Diagnostic:
     return finding(
         "MLS731",
-        f"`{quality.metric.value}` is no quality that a job compares with labels",
+        f"`{quality.metric.value}` is not a quality metric that a job can compute from labels",
         quality.metric,
         note="a job measures the quality with its interval; the alert would never fire",
         help="write the bound under `monitoring.rules` instead",

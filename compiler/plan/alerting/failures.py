@@ -88,7 +88,7 @@ EXPLAINS: tuple[Explains, ...] = (
     Explains(
         causes=("upstream",),
         effects=("rollout", "shadow", "data-drift", "model-quality", "loop"),
-        why="the few requests that are left are no sample of all requests",
+        why="the few requests that are left do not represent all requests",
     ),
     Explains(
         causes=("data-quality",),

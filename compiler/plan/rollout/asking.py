@@ -1,4 +1,4 @@
-"""What the verdicts of a rollout depend on: its traffic, the harm to detect, and the windows that the spec allows."""
+"""What the verdicts of a rollout depend on: its traffic, the regression to detect, and the windows of the spec."""
 
 from __future__ import annotations
 

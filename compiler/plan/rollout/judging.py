@@ -1,4 +1,4 @@
-"""How the analysis of a step judges a version: the harm to detect, and the windows that show it."""
+"""How the analysis of a step judges a version: the regression to detect, and the windows that show it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UNKNOWN_STEP = Duration(600)
 """The duration of a step if the traffic is unknown."""
 
 PATIENCE = Duration.parse("20m")
-"""How long the last step may take to find less harm than a page: all requests follow, so no later step can."""
+"""How long the last step may take to find less than what fires a page: all requests follow, so no later step can."""
 
 
 class Judging(Asking):
@@ -82,7 +82,7 @@ class Judging(Asking):
         usual: list[Found],
         shares: tuple[Because[Percent], ...],
     ) -> list[Found]:
-        """The windows in which the traffic shows the smallest harms: the given ones, or longer ones if there is time.
+        """The windows in which the traffic shows the smallest regressions: the given ones, or longer ones.
 
         A step lasts no longer for it, except for the last one. Together, the judgments of a rollout may roll back no
         more good versions than a single one may, so each gets a part of that risk.
@@ -106,7 +106,7 @@ class Judging(Asking):
         return [Found(each.harm, each.verdict.also(shares, asked, causes), each.usual) for each in best]
 
     def _time_for(self, usual: list[Found], last: bool) -> float:
-        """The longest that a step may take to show less harm, in seconds."""
+        """The longest that a step may take to show a smaller regression, in seconds."""
         if self.given_duration is not None:
             return float(self.given_duration.value)
         longest = max(each.verdict.value.lasts for each in usual)
@@ -120,7 +120,7 @@ class Judging(Asking):
     def _smallest(
         self, objective: Objective, share: Because[Percent], length: Because[Duration], usual: Verdict, part: float
     ) -> Because[Decimal]:
-        """The smallest harm that windows of the same length show, without more of them."""
+        """The smallest regression that windows of the same length show, without more of them."""
         (before, harm), rate = self.harms(objective), self.rate
         assert rate is not None
         quiet = [rate.value.amount / 2, *([self.trough.value.amount] if self.trough is not None else [])]
@@ -140,7 +140,7 @@ class Judging(Asking):
         length: Because[Duration],
         minutes: int,
     ) -> Found:
-        """The verdict with windows of this length on a harm, and that on the harm of a page if that is another one."""
+        """The verdict with windows of this length on a regression, and that on a page's if that is another one."""
         before, page = self.harms(objective)
         usual = self.verdict(self.question(objective, share, length, (minutes,)))
         if harm is page:
@@ -168,7 +168,7 @@ class Judging(Asking):
     def _versus(self, objective: Objective, usual: Because[Verdict]) -> Comparison | None:
         """The comparison with the live version, of failures only: new pods are slower while their caches are cold.
 
-        It is for what the limit of the alert would let pass, even where the traffic shows less harm than that.
+        It is for what the limit of the alert would let pass, even where the traffic shows less than that.
         """
         if objective.kind != "availability" or self.capability.new_pods.others is None:
             return None

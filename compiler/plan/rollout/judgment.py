@@ -22,7 +22,7 @@ class Judgment(Record):
     window: Because[str]
     """The length of a window, the same for all objectives of a step, so that none holds before another fails."""
     shortest: Because[str]
-    """The shortest window that shows the harm of a page; the window is longer where that shows less harm."""
+    """The shortest window that shows the regression of a page; the window is longer where that shows a smaller one."""
     limit: Because[str]
     """The share of bad requests above which a window fails, as a PromQL number."""
     failures: Because[int]

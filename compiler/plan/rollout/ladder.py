@@ -70,7 +70,7 @@ class Tried(Record):
     def fault(self) -> str:
         """Why other steps are better."""
         if not self.judged_surely:
-            return "could not judge a version surely enough"
+            return "could not judge a version reliably enough"
         if self.length.value > LONGEST:
             return f"would take {seconds(float(self.length.value))}"
         return f"would let a version that fails every request spend {self.worst} of the error budget"

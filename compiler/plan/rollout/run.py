@@ -56,7 +56,7 @@ class Odds(Record):
     false_abort: Because[str]
     held: Because[str]
     missed: dict[str, Because[str]]
-    """The probability of promoting a version with the harm that the last step detects, for each objective."""
+    """The probability of promoting a version with the regression that the last step detects, for each objective."""
 
 
 def odds(steps: tuple[Step, ...], rate: Because[Rate]) -> Odds | None:

@@ -1,7 +1,7 @@
-"""How little harm the windows of a step show.
+"""How small a regression the windows of a step show.
 
-A step must find the harm that fires a page. With more traffic, the same windows show less: twice the error budget, or
-what opens a ticket. A version with that much harm would otherwise go live, and fire the alert later.
+A step must find the regression that fires a page. With more traffic, the same windows show less: twice the error
+budget, or what opens a ticket. A version with such a regression would otherwise go live, and fire the alert later.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["Found", "affords", "harm_of", "shown_by"]
 
 
 class Found(Row):
-    """The harm that a verdict shows, and the verdict on the harm of a page if that one is smaller."""
+    """The regression that a verdict shows, and the verdict on the regression of a page if that one is smaller."""
 
     harm: Because[Decimal]
     verdict: Because[Verdict]
@@ -28,11 +28,11 @@ class Found(Row):
 
 
 def affords(sharp: Verdict, usual: Verdict, size: int, part: float, quiet: tuple[float, ...]) -> bool:
-    """Whether the same windows show less harm at no other cost.
+    """Whether the same windows show a smaller regression at no other cost.
 
-    `size` is the sample that the harm requires, `part` the probability of a false abort that the judgment may add, and
-    `quiet` are lower rates, in requests per second, at which it must not wait for an engineer where the limit of a page
-    does not.
+    `size` is the sample that the regression requires, `part` the probability of a false abort that the judgment may
+    add, and `quiet` are lower rates, in requests per second, at which it must not wait for an engineer
+    where the limit of a page does not.
     """
     if not sharp.sure or sharp.windows != usual.windows or sharp.windows * sharp.requests < size:
         return False
@@ -50,5 +50,5 @@ def shown_by(harm: Because[Decimal], verdict: Because[Verdict]) -> tuple[Decimal
 
 
 def harm_of(harms: Iterable[Because[Decimal]]) -> float:
-    """Several harms as one: the product, so that half as much of either counts the same."""
+    """Several regressions as one: the product, so that half as much of either counts the same."""
     return math.prod(float(each.value) for each in harms)

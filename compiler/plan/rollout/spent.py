@@ -1,4 +1,4 @@
-"""The error budget that a version spends that fails every request, until it is rolled back.
+"""The error budget spent by a version that fails every request, until it is rolled back.
 
 A guard sees it as soon as the new version has enough requests, at the third look; without enough of them, the windows
 of the objectives do. Until then, the requests of the step fail. The error budget of a period, in time, is the time that

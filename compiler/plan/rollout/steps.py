@@ -75,11 +75,11 @@ def whole_minutes(window: Because[Duration], shortest: Because[Duration]) -> Bec
 def lasting(
     length: Because[Duration], windows: Because[int], window: Because[str], shortest: Because[str]
 ) -> tuple[Duration, str]:
-    """The duration of a step: its windows, the `shortest` ones that judge it, or longer ones that show less harm."""
+    """The duration of a step: its windows, the `shortest` ones that are enough, or longer ones that detect more."""
     lasts = Duration(Duration.parse(window.value).amount * windows.value)
     said = f"{count(windows.value, 'window')} of {window.value}"
     if window.value != shortest.value:
-        return lasts, f"{said}: those of {shortest.value} would judge it, but longer ones show less harm"
+        return lasts, f"{said}: {shortest.value} windows would be enough, but longer ones detect smaller regressions"
     if lasts.amount - length.value.amount < Duration.parse(window.value).amount:
         return lasts, f"{said}: {length.reason}" if length.reason else said
     return lasts, f"{said}, the fewest that can tell a bad version from one with too few requests"

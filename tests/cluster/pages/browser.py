@@ -41,7 +41,7 @@ VIEWS = (
     View("screen", "dark", 1440),
     View("print", "dark", PAPER),
 )
-"""A telephone, the narrowest window in which a table has columns, a desk, and paper."""
+"""A phone, the narrowest window in which a table has columns, a desk, and paper."""
 
 CONTRAST = (View("screen", "light", 1440, "all"), View("screen", "dark", 1440, "all"))
 """In which axe also judges the contrast, which takes it long."""
