@@ -75,6 +75,31 @@ def generated() -> dict[Path, str]:
     }
 
 
+CONNECTIONS = {
+    "mlspec cluster apply": "the API server of the kubeconfig, or of the pod",
+    "mlspec cluster diff": "the same",
+    "mlspec cluster status": "the same",
+    "mlspec promote": "the MLflow server of `--mlflow`, if the artifact is `models:/...`",
+    "mlspec report status": "the Prometheus server of `--prometheus`",
+    "mlspec runtime promote": "the Git host and its API: pushes a commit, and opens a pull request",
+    "mlspec runtime capture": "the model server in its pod, and the store of captured predictions, to which it uploads",
+    "mlspec runtime exporter": "the stores of predictions and labels, and the API server, to start training runs",
+    "mlspec runtime learn": "the stores of predictions, labels, and checkpoints, and the process that measures",
+    "mlspec runtime checkpoint": "the store of checkpoints",
+    "mlspec runtime quality": "the stores of predictions and labels",
+    "mlspec runtime diagnose": "the process that measures, with `--from`",
+    "mlspec runtime validate": "the stores of the sources",
+    "mlspec runtime data-version": "the store of the source",
+    "mlspec runtime launch": "the API server",
+    "mlspec runtime tune": "the API server, and whatever your training code uses",
+    "mlspec runtime fetch": "the Hugging Face Hub: downloads a model",
+    "mlspec runtime profile": "the store of the data",
+    "mlspec runtime drift": "the stores of predictions and of the reference",
+    "mlspec runtime data": "the store of predictions",
+}
+"""What each command connects to; all others connect to nothing. A store is S3 or Google Cloud Storage, if not files."""
+
+
 def page(name: str, **data: Any) -> str:
     """One page. An undefined name in its template is an error, not an empty string."""
     return _templates().get_template(f"{name}.md.j2").render(**data)
@@ -129,7 +154,7 @@ def commands() -> dict[str, Any]:
         )
         for name, command, context in found
     ]
-    return {"commands": told, "shared": shared}
+    return {"commands": told, "shared": shared, "connections": CONNECTIONS}
 
 
 def _walk(command: click.Command, name: str) -> list[tuple[str, click.Command]]:

@@ -118,3 +118,4 @@ def test_the_security_page_lists_every_row() -> None:
     assert [(name, what, int(times.replace(",", ""))) for name, what, times in listed] == [
         (row.name, row.what, row.times) for row in ROWS.values()
     ]
+    assert f"each of {sum(row.times for row in ROWS.values()):,} attempts" in page

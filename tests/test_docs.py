@@ -72,6 +72,23 @@ def test_the_page_of_commands_names_every_environment_variable() -> None:
     assert {name for name in named if f"`{name}`" not in text} == set()
 
 
+def test_the_page_of_commands_says_what_connects_to_a_network() -> None:
+    """Each command with the address of a server is listed, and each of a job, unless it reads only files."""
+    commands = dict(generate._walk(cli, "mlspec"))
+    servers = {"kubeconfig", "mlflow", "prometheus", "address", "api", "url"}
+    asking = {name for name, one in commands.items() if servers & {option.name for option in one.params}}
+    jobs = {name for name in commands if name.startswith("mlspec runtime ")}
+    offline = {"mlspec runtime gate", "mlspec runtime check-split"}
+    assert set(generate.CONNECTIONS) == asking | (jobs - offline)
+
+
+def test_the_page_of_commands_names_each_command_that_ends_with_42() -> None:
+    text = (generate.PAGES / "commands.md").read_text().partition("## Exit status")[2].partition("\n## ")[0]
+    said = {name for name, one in generate._walk(cli, "mlspec") if "42" in (one.help or "")}
+    assert said
+    assert {name for name in said if f"`{name.split()[-1]}`" not in text} == set()
+
+
 @pytest.mark.parametrize("path", GENERATED, ids=lambda path: path.name)
 def test_tables_have_as_many_cells_as_their_heads(path: Path) -> None:
     """A bar in a text would shift every cell after it."""
@@ -158,6 +175,12 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 def test_every_heading_can_be_linked(page: Path) -> None:
     """Of two headings of one name, links reach the first."""
     assert len(set(anchors(page))) == len(anchors(page))
+
+
+@EACH
+def test_a_link_named_by_a_rule_leads_to_that_rule(page: Path) -> None:
+    found = re.findall(r"\[`?(MLS\d{3})`?\]\([^)#\s]*#([^)\s]*)\)", prose(page))
+    assert [(id_, anchor) for id_, anchor in found if anchor != id_.lower()] == []
 
 
 def test_a_broken_link_is_found() -> None:

@@ -1,4 +1,4 @@
-"""Access to a cluster: the only code that talks to an API server.
+"""Access to a cluster for `mlspec cluster`: requests to an API server.
 
 The `kubernetes` package finds the server and the credentials, as kubectl does, and its connection pool sends the
 requests. Objects are plain data. The server says which kinds there are, so custom resources need no special treatment.
