@@ -92,7 +92,7 @@ def test_a_position_shows_the_value_that_it_is_said_to_show(example: Path) -> No
     for environment in compiled(example).environments:
         files, seen = files_of(environment), dict[int, Reason]()
         for end in (end for _, _, told in explained(environment) for end in ends(told, seen)):
-            if end.path:
+            if end.where:
                 name, line, column = end.where.rsplit(":", 2)
                 written = files[name].lines[int(line) - 1][int(column) - 1 :]
                 bare = written.lstrip("\"'")
@@ -209,19 +209,19 @@ def test_replicas_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 requests within 100ms; 2 so that one can be replaced: 2 replicas, 2% busy
             20/s: constraints.throughput.mean at {MINIMAL}/mlspec.yaml:13:22 (the spec)
             2ms: serving.serviceTime.mean at {MINIMAL}/mlspec.yaml:26:62 (the spec)
-            1: the default of services.digit-reader.serviceTime.at: one request at a time
-            random: the default of platform.gateway.loadBalancing: how a Kubernetes Service balances
-              false: the default of services.digit-reader.container.workerQueues: the requests of most runtimes wait \
+            services.digit-reader.serviceTime.at = 1 (default): one request at a time
+            platform.gateway.loadBalancing = random (default): how a Kubernetes Service balances
+              services.digit-reader.container.workerQueues = false (default): the requests of most runtimes wait \
 in one queue
             100ms: constraints.latency.p99 at {MINIMAL}/mlspec.yaml:12:18 (the spec)
             exponential: 2ms on average, and 10.6 ms at p99.5, because its tail is unknown
               2ms: serving.serviceTime.mean at {MINIMAL}/mlspec.yaml:26:62 (the spec)
-              10.6ms: assumed until `services.digit-reader.serviceTime.p995` is set: an exponential tail
+              services.digit-reader.serviceTime.p995 = 10.6ms (assumed): an exponential tail
                 2ms: serving.serviceTime.mean at {MINIMAL}/mlspec.yaml:26:62 (the spec)
-            80%: the default of platform.planning.ownTail: the last fifth would take several times the replicas of the \
+            platform.planning.ownTail = 80% (default): the last fifth would take several times the replicas of the \
 rest
             99.5%: constraints.availability at {MINIMAL}/mlspec.yaml:14:17 (the spec)
-            70%: the default of platform.planning.utilization: queueing delay grows faster than load above this
+            platform.planning.utilization = 70% (default): queueing delay grows faster than load above this
     """
     told = answer("ScaledObject/digit-reader:spec.minReplicaCount")
     assert told.startswith(dedent(expected).strip())
@@ -238,7 +238,7 @@ def test_a_burn_rate_by_hand() -> None:
         threshold
           0.072: 2% of the 30d error budget in 1h is a burn rate of 14.4; 14.4 x 0.5% = 7.2%
             99.5%: constraints.availability at {MINIMAL}/mlspec.yaml:14:17 (the spec)
-            30d: the default of monitoring.slo.window: a month, the period most availability targets cover
+            monitoring.slo.window = 30d (default): a month, the period most availability targets cover
             2%: the standard pairs (Site Reliability Workbook, table 5-8)
             1h: the standard pairs (Site Reliability Workbook, table 5-8)
     """

@@ -72,9 +72,26 @@ def test_a_default_is_explained() -> None:
 
 def test_what_is_not_in_the_language_is_not_explained() -> None:
     ran = run("explain", ROOT / "examples" / "minimal" / "mlspec.yaml", "serving.nothing")
-    assert (ran.status, "no layer sets `serving.nothing`" in ran.err) == (2, True)
+    assert (ran.status, "`serving` has no field `nothing`" in ran.err) == (2, True)
 
 
 def test_the_answer_is_also_json() -> None:
     ran = run("explain", ROOT / "examples" / "minimal" / "mlspec.yaml", "serving.load", "--format", "json")
     assert "load time" in json.dumps(json.loads(ran.out))
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("nosuch.path", "a spec has no field `nosuch`"),
+        ("serving.laod", "`serving` has no field `laod`; the nearest name is `serving.load`"),
+        ("services.a.laod", "`services.a` has no field `laod`; the nearest name is `services.a.load`"),
+        ("serving.replicas.min.x", "`serving.replicas.min` has no field `x`"),
+        ("model.candidates.0.nmae", "the nearest name is `model.candidates.0.name`"),
+        ("training.revision.0", "`training.revision` has no field `0`"),
+        ("data.labels.column", "no layer sets `data.labels.column`, and it has no default"),
+    ],
+)
+def test_a_path_that_the_language_does_not_have_is_said_to_be_none(path: str, said: str) -> None:
+    ran = run("explain", ROOT / "examples" / "minimal", path)
+    assert (ran.status, said in ran.err) == (2, True), ran.err

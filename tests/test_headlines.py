@@ -147,7 +147,7 @@ def test_a_speed_that_nobody_measured_is_no_promise_and_is_the_first_to_measure(
     [(_, said)] = compiled(spec)
     lines = {one.topic: one.text for one in said.summary}
     assert lines["promises"].startswith("kept if the estimates are right: ")
-    assert lines["measure"].startswith("services.chat.serviceTime, which is not measured")
+    assert lines["measure"].startswith("next: services.chat.serviceTime, which is not measured")
 
 
 def test_the_worst_finding_is_named_first() -> None:
@@ -183,7 +183,7 @@ def test_a_rate_that_holds_with_a_replica_lost_is_not_said_to_be_that_of_all() -
     """99.9% survives the loss of one of 11: 10 x 8 slots x 0.7 / 14 ms = 4000/s, not 4400/s."""
     [(_, said)] = compiled(ROOT / "examples" / "feed-ranker")
     lines = {one.topic: one.text for one in said.summary}
-    assert lines["load"] == "900/s on average, 2400/s at the peak, 4000/s at most"
+    assert lines["load"] == "900/s on average, 2400/s at the peak; the plan can sustain 4000/s"
     [able] = [x for area in said.areas for x in area.decisions if x.title == "headroom: maximum sustainable rate"]
     assert able.why == "10 replicas at 70% utilization, with 1 of 11 lost; 1.67 times the peak of 2400/s"
 

@@ -287,7 +287,7 @@ def test_an_explanation_is_text_or_json() -> None:
         assert ((asked.status, path.status) == (2, 2)) is not form.explains
     ran = run("lint", "--explain", "MLS505", "--format", "json", "--output", "x")
     assert (ran.status, ran.out) == (2, "")
-    assert "--explain takes one --format, `text`, `concise`, or `json`, and no --output" in ran.err
+    assert "--explain takes one --format, `text` or `json`, and no --output" in ran.err
 
 
 @pytest.mark.usefixtures("specs")

@@ -144,7 +144,7 @@ FOLLOWS = {
     "judgment of the shadow stage|the judgment looks back": "the shadow stage",
     "shadow duration after startup|required uptime of a shadow": "the shadow stage and the load time",
     "probability of waiting at .*": "the trough, the steps and their windows",
-    ".* compared with the live version at .*": "the traffic, the limit and `platform.planning.risk`",
+    ".* against the live version at .*": "the traffic, the limit and `platform.planning.risk`",
     ".*, target": "the percentile that is bounded",
     "Batch / (items per partition|sequential rounds)": "items, parts and `parallel`",
     "time of a run": "rounds, items and `rate`",

@@ -340,7 +340,8 @@ def test_a_release_at_night_would_wait_for_requests_that_never_come(tmp_path: Pa
     found = one(tmp_path, "MLS613", NIGHT % ("0.5/s", "5%, 50%", ""))
     assert found.severity == "info"
     assert found.message == (
-        "at the trough, a rollout waits for an engineer at its step of 5% with a probability of 100%"
+        "at trough traffic, the 5% step has too few requests for a verdict, so the rollout waits for an engineer "
+        "(probability 100%)"
     )
     assert found.note == (
         "`availability`: a window of 2 min at 5% of 0.5/s gets 3 requests, and a verdict needs 52 requests"
@@ -355,18 +356,18 @@ def test_the_odds_at_the_trough_calculated_by_hand(tmp_path: Path) -> None:
     few = sum(math.exp(-48) * 48**k / math.factorial(k) for k in range(52))
     waits = 4 * few**3 * (1 - few) + few**4
     assert (round(few, 3), round(waits, 3)) == (0.7, 0.651)
-    assert "probability of 65.1%" in one(tmp_path, "MLS613", NIGHT % ("8/s", "5%, 50%", "")).message
+    assert "(probability 65.1%)" in one(tmp_path, "MLS613", NIGHT % ("8/s", "5%, 50%", "")).message
     assert findings(tmp_path / "enough", "MLS613", NIGHT % ("12/s", "5%, 50%", "")) == []
 
 
 @pytest.mark.parametrize(
     ("trough", "steps", "help_", "obeyed"),
     [
-        ("8/s", "5%, 50%", "write `window: 5m` under `canary`, with which the rollout takes 40 min", "window: 5m"),
+        ("8/s", "5%, 50%", "set `window: 5m` under `canary` (the rollout then takes 40 min)", "window: 5m"),
         (
             "0.5/s",
             "5%, 50%",
-            "start with a step of 25% and write `window: 10m` under `canary`, with which the rollout takes 80 min",
+            "start with a 25% step and set `window: 10m` under `canary` (the rollout then takes 80 min)",
             "",
         ),
         ("0/s", "5%, 50%", "release when there are at least 10/s, and suppress this finding", None),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ..errors import NotFoundError
 from ..language import OBJECTS, SINGULAR, UNIONS, Entry, Kind
 from ..pipeline import Compiled, Environment
+from ..words import closest
 from .explain import long_path
 from .memo import decided
 from .reasons import Explainer, Reason
@@ -26,11 +27,48 @@ def explain_unset(compiled: Compiled, path: str) -> Iterator[tuple[str, str, Rea
     if answered:
         return
     if entry is None or entry[1] not in ("derived", "default"):
-        raise NotFoundError(f"no layer sets `{path}`; see the language reference for its default", path)
+        raise _unanswered(path, steps)
     _, mode, _, default, why = entry
     value = f"`{default}`, the default" if mode == "default" else "derived"
     for environment in compiled.environments:
         yield environment.name, f"{path}: nothing here decides it", Reason(value=value, why=why)
+
+
+def _unanswered(path: str, steps: tuple[str, ...]) -> NotFoundError:
+    """Why there is nothing to explain: the field has no default, or the language has no such field."""
+    at, known = _unknown(steps)
+    if at is None:
+        return NotFoundError(f"no layer sets `{path}`, and it has no default", path)
+    near = closest(steps[at], known)
+    above = f"`{'.'.join(steps[:at])}`" if at else "a spec"
+    hint = f"; the nearest name is `{'.'.join((*steps[:at], near))}`" if near else ""
+    return NotFoundError(f"{above} has no field `{steps[at]}`{hint}", path, known)
+
+
+def _unknown(steps: tuple[str, ...]) -> tuple[int | None, tuple[str, ...]]:
+    """The position of the first step that the language does not have, and the names that may be there."""
+    kinds: list[Kind] = [("object", "MLSystem")]
+    for at, step in enumerate(steps):
+        fields: dict[str, list[Kind]] = {}
+        inner: list[Kind] = []
+        for kind in [one for among in kinds for one in _variants(among)]:
+            if kind[0] in ("overlay", "any"):
+                return None, ()
+            if kind[0] in ("list", "map"):
+                inner.append(kind[1])
+            for key, entry in OBJECTS[kind[1]].items() if kind[0] == "object" else ():
+                fields.setdefault(key, []).append(entry[2])
+        if at == 0:
+            short = SINGULAR["MLSystem"].items()
+            fields |= {singular: [kind[1] for kind in fields[plural]] for singular, plural in short}
+        kinds = [*inner, *fields.get(step, ())]
+        if not kinds:
+            return at, tuple(fields)
+    return None, ()
+
+
+def _variants(kind: Kind) -> list[Kind]:
+    return [("object", one) for one in UNIONS[kind[1]][1].values()] if kind[0] == "union" else [kind]
 
 
 def _decisions(environment: Environment, steps: tuple[str, ...]) -> Iterator[tuple[str, Reason]]:

@@ -24,6 +24,8 @@ class Reason(Record):
     where: str = ""
     path: str = ""
     layer: str = ""
+    kind: str = ""
+    """`default` or `assumed`: `path` is then the field that overrides the value."""
     parts: tuple[Reason, ...] = ()
 
 
@@ -53,13 +55,16 @@ class Explainer:
             because = because.sources[0]
         if not because.reason and len(because.sources) == 1 and isinstance(because.sources[0], Node):
             return self._written(because, because.sources[0])
+        kind, path = (because.kind, because.path) if because.kind in ("default", "assumed") else ("", "")
+        why = because.why if kind else because.reason
         parts: dict[Any, Reason] = {}
         for source in because.sources:
             part = self.reason(source) if isinstance(source, Because) else self.node(source)
-            same = part.why == because.reason and not part.where
+            same = (part.why, part.kind, part.path) == (why, kind, path) and not part.where
             for one in part.parts if same else (part,):  # the same decision in another form appears once
-                parts.setdefault((one.value, one.why, one.where), one)
-        return Reason(value=shown(because.value), why=because.reason or "composed of", parts=tuple(parts.values()))
+                parts.setdefault((one.value, one.why, one.where, one.path), one)
+        made = Reason(value=shown(because.value), why=why or "composed of", parts=tuple(parts.values()))
+        return made.but(kind=kind, path=path) if kind else made
 
     def _written(self, because: Because[Any], node: Node) -> Reason:
         return self.node(node).but(value=shown(because.value))

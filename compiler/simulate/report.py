@@ -6,6 +6,7 @@ from ..record import Record, one_line
 
 __all__ = [
     "BROKEN",
+    "CANARY",
     "KEPT",
     "OPEN",
     "TimeSlice",
@@ -19,6 +20,9 @@ __all__ = [
 ]
 
 KEPT, BROKEN, OPEN = "kept", "broken", "unclear"
+
+CANARY = ("false abort of a canary", "canary that waits", "bad version not rolled back")
+"""The promises that are about rollouts: good versions that are rolled back or held, and bad ones that are not."""
 
 
 class Promise(Record):

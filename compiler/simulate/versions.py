@@ -17,7 +17,7 @@ from .options import Options
 from .planned import Planned
 from .planned_rollout import Judged, Rollout
 from .queues import Server, served
-from .report import Promise, SimulatedRollouts, judged, percent
+from .report import CANARY, Promise, SimulatedRollouts, judged, percent
 
 __all__ = ["rollouts"]
 
@@ -118,12 +118,12 @@ def _late(trace: Trace, one: Judged) -> float:
 def _promises(rollout: Rollout, options: Options, new: Arm, counted: Counter[str], many: int) -> Iterator[Promise]:
     """A version with the regression is rolled back, and one without neither that nor held, as often as planned."""
     if options.bad is None and options.slow is None:
-        yield _rarely("false abort of a canary", rollout.false_abort, counted[ROLLED_BACK], many)
-        yield _rarely("canary that waits", rollout.held, counted[HELD], many)
+        yield _rarely(CANARY[0], rollout.false_abort, counted[ROLLED_BACK], many)
+        yield _rarely(CANARY[1], rollout.held, counted[HELD], many)
         return
     harmful = [one for one in rollout.judged if _share(new, one) >= one.harm]
     if harmful:
-        yield _rarely("bad version not rolled back", rollout.missed, many - counted[ROLLED_BACK], many)
+        yield _rarely(CANARY[2], rollout.missed, many - counted[ROLLED_BACK], many)
 
 
 def _share(arm: Arm, one: Judged) -> float:

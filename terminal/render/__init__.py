@@ -33,7 +33,7 @@ class Format(Row):
 
 FORMATS = (
     Format("text", document=False, explains=True),
-    Format("concise", document=False, explains=True),
+    Format("concise", document=False),
     Format("json", explains=True),
     Format("sarif"),
     Format("github"),

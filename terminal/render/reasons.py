@@ -29,15 +29,20 @@ def _tree(why: Reason, depth: int, explained: set[Reason]) -> Iterator[str]:
         place = f"{why.path} at {why.where}" if why.path else why.where
         yield f"{indent}{why.value}: {place}" + (f" ({why.layer})" if why.layer else "")
     elif why in explained:
-        yield f"{indent}{why.value}: {why.why} (see above)"
+        yield f"{indent}{_said(why)} (see above)"
     else:
-        yield f"{indent}{why.value}: {why.why}"
+        yield f"{indent}{_said(why)}"
         if depth < MOST_DEEP:
             explained |= {why} if why.parts else set()
             for part in why.parts[:MOST_PARTS]:
                 yield from _tree(part, depth + 1, explained)
             if len(why.parts) > MOST_PARTS:
                 yield f"{indent}  and {count(len(why.parts) - MOST_PARTS, 'more value')}"
+
+
+def _said(why: Reason) -> str:
+    """A value and its reason. What no line sets begins with the field that would."""
+    return f"{why.path} = {why.value} ({why.kind}): {why.why}" if why.kind else f"{why.value}: {why.why}"
 
 
 def given(environment: str, values: Sequence[Given]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from ...compiler.plan.choose import count, number, seconds
 from ...compiler.record import Record
 from ...compiler.simulate import Simulation
-from ...compiler.simulate.report import Promise, SimulatedRollouts, SimulatedService, percent
+from ...compiler.simulate.report import CANARY, OPEN, Promise, SimulatedRollouts, SimulatedService, percent
 
 __all__ = ["HEAD", "NOTE", "conditions", "json", "margin", "of_rollouts", "summary", "text"]
 
@@ -65,13 +65,26 @@ def summary(simulation: Simulation) -> str:
     if not promises:
         return "Nothing was simulated."
     said = f"{kept} of {count(len(promises), 'promise')} kept, {broken} broken"
-    return f"{said}, {unclear} too close to tell." if unclear else f"{said}."
+    return f"{said}, {unclear} too close to tell{_more(simulation)}." if unclear else f"{said}."
+
+
+def _more(simulation: Simulation) -> str:
+    """The options that make what is unclear clearer: more rollouts for a canary, and more runs for the rest."""
+    open_ = [(service, one) for service in simulation.services for one in service.promises if one.verdict == OPEN]
+    options = []
+    if any(one.title not in CANARY for _, one in open_):
+        options.append("`--runs 10`")
+    many = max((service.rollouts.runs for service, one in open_ if service.rollouts and one.title in CANARY), default=0)
+    if many:
+        options.append(f"`--rollouts {10 * many}`")
+    return f": simulate more, with {' and '.join(options)}" if options else ""
 
 
 def _promises(promises: Iterable[Promise], width: int) -> Iterator[str]:
     if width < NARROW:
         for promise in promises:
-            yield f"    {promise.title}: {promise.verdict}, {margin(promise)}"
+            said = margin(promise)
+            yield f"    {promise.title}: {promise.verdict}{f', {said}' if said else ''}"
             yield from _wrapped(f"{promise.promised}; happened: {promise.happened}", width, "      ")
         return
     yield _row(*HEAD)
@@ -85,9 +98,9 @@ def _row(*cells: str) -> str:
 
 
 def margin(promise: Promise) -> str:
-    """How far a promise is from its limit: `57% left`, or `30% over`."""
-    if not promise.allowed and not promise.measured:
-        return "0% left"
+    """How far a promise is from its limit: `57% left`, or `30% over`; empty if that says nothing."""
+    if promise.verdict == OPEN or (not promise.allowed and not promise.measured):
+        return ""
     over = promise.margin < 0
     return f"{percent(abs(promise.margin)) if abs(promise.margin) < 10 else '10x'} {'over' if over else 'left'}"
 

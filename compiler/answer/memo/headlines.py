@@ -202,33 +202,33 @@ def _on(plan: Plan, quote: _Quotes, key: str, service: Any) -> str:
 
 
 def _load(plan: Plan, quote: _Quotes) -> str:
-    return _each(plan, lambda key, service: _joined(_carried(quote, key, service))) or "the spec states no load"
+    return _each(plan, lambda key, service: _carried(quote, key, service)) or "the spec states no load"
 
 
-def _carried(quote: _Quotes, key: str, service: Any) -> Iterator[str]:
+def _carried(quote: _Quotes, key: str, service: Any) -> str:
     own, path = service.part.constraints, f"{service.part.spec_path}.constraints"
     if not isinstance(service, ServicePlan):
-        if service.total is not None:
-            at = path if own.items is not None else "constraints"
-            yield f"{quote.spec(f'{at}.items', service.total)} items per run"
+        at = path if own.items is not None else "constraints"
+        items = f"{quote.spec(f'{at}.items', service.total)} items per run" if service.total is not None else ""
         took = quote(names.batch(service, key), "time of a run")
-        yield f"a run takes {took}" if took else ""
-        return
+        return _joined((items, f"a run takes {took}" if took else ""))
     at = path if own.throughput.node is not None else "constraints"
     mean, peak = service.traffic("mean"), service.traffic("peak")
-    if mean is not None:
-        yield f"{quote.spec(f'{at}.throughput.mean', mean)} on average"
-    if peak is not None:
-        yield f"{quote.spec(f'{at}.throughput.peak', peak)} at the peak"
+    asked = _joined(
+        (
+            f"{quote.spec(f'{at}.throughput.mean', mean)} on average" if mean is not None else "",
+            f"{quote.spec(f'{at}.throughput.peak', peak)} at the peak" if peak is not None else "",
+        )
+    )
     able = quote(names.capacity(service, key), "headroom: maximum sustainable rate")
-    yield f"{able} at most" if able else ""
+    return _joined((asked, f"the plan can sustain {able}" if able else ""), "; ")
 
 
 def _cost(plan: Plan, quote: _Quotes) -> str:
     total, budget = quote("Cost", "total"), plan.system.constraints.budget
     if not total:
         return "nothing that has a price runs here"
-    of = f"of a budget of {quote.spec('constraints.budget', budget)}" if budget is not None else "without a budget"
+    of = f"of a budget of {quote.spec('constraints.budget', budget)}" if budget is not None else "(no budget set)"
     units = [(name, quote("Cost", f"unit price, {name}")) for name in (*plan.online, *plan.batch)]
     several = sum(bool(price) for _, price in units) > 1
     each = (f"{name} {price}" if several else price for name, price in units if price)
@@ -287,7 +287,7 @@ def _learning(plan: Plan, quote: _Quotes) -> str:
 
 def _risk(found: list[Diagnostic], _: Plan, __: _Quotes) -> str:
     if not found:
-        return "lint finds nothing"
+        return "none found by lint"
     worst = found[0]
     more = count(len(found) - 1, "more finding") if len(found) > 1 else ""
     return _joined((f"{worst.severity} {worst.id}, {worst.message}", more), "; ")
@@ -301,5 +301,6 @@ def _measure(estimates: list[tuple[str, str]], plan: Plan, quote: _Quotes) -> st
         if service.part.service_time is None
     ]
     named = estimates[: max(0, MOST - len(missing))]
-    said = [f"{path}, now {quote.assumed(path, value)}" for path, value in named]
-    return _joined(missing[:MOST] + said, "; ") or "everything that matters is measured"
+    said = [f"{path} (assumed {quote.assumed(path, value)})" for path, value in named]
+    next_ = _joined(missing[:MOST] + said, "; ")
+    return f"next: {next_}" if next_ else "everything that matters is measured"

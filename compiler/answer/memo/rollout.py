@@ -103,4 +103,5 @@ def _judged(share: int, judgment: Judgment) -> Iterator[Line]:
         field=LIMIT,
     )
     if judgment.versus is not None:
-        yield Line(title=f"{name} compared with the live version at {share}%", value=judgment.versus.sure)
+        compared = judgment.versus.sure.map(lambda sure: "compared" if sure else "not compared: too few requests")
+        yield Line(title=f"{name} against the live version at {share}%", value=compared)

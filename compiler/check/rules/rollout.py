@@ -128,8 +128,8 @@ def idle_at_night(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         share = f"{canary.idle.step.share.value}%"
         yield finding(
             "MLS613",
-            f"at the trough, a rollout waits for an engineer at its step of {share} with a probability of "
-            f"{canary.idle.odds.value}",
+            f"at trough traffic, the {share} step has too few requests for a verdict, so the rollout waits for an "
+            f"engineer (probability {canary.idle.odds.value})",
             trough,
             others=((canary.rate, "the length of the windows is for this rate"),),
             note=f"`{canary.idle.judgment.objective.name}`: {canary.idle.odds.reason}",
@@ -152,7 +152,7 @@ def _for_the_night(canary: CanaryPlan) -> str:
         length = length_of(tuple(step.lasts for step in steps)).value
         if steps and length <= LONGEST:
             took = seconds(float(length))
-            return f"{words}, with which the rollout takes {took}, or release by day and suppress this finding"
+            return f"{words} (the rollout then takes {took}), or release only during the day and suppress this finding"
     return f"release when there are at least {_enough(canary)}, and suppress this finding"
 
 
@@ -176,13 +176,13 @@ def _changes(canary: CanaryPlan) -> Iterator[tuple[str, Change]]:
     fixed = canary.given_window is not None or canary.given_duration is not None
     for first in (None, *(share for share in FIRST_STEPS if share > usual)):
         arriving = float(trough.value) * 60 * float(first if first is not None else usual)
-        start = f"start with a step of {first}" if first is not None else ""
+        start = f"start with a {first} step" if first is not None else ""
         fewest = canary.doubt.windows.value * len(canary.changed(Change(first=first)).shares)  # of the whole rollout
         if first is not None and arriving * MINUTES[-1] >= least:
             yield start, Change(first=first)
         for minutes in () if fixed else MINUTES:
             if arriving * minutes >= least and 60 * minutes * fewest <= LONGEST.amount:
-                window = f"write `window: {minutes}m` under `canary`"
+                window = f"set `window: {minutes}m` under `canary`"
                 yield f"{start} and {window}" if start else window, Change(first=first, window=minutes)
 
 
