@@ -92,7 +92,7 @@ def test_a_position_shows_the_value_that_it_is_said_to_show(example: Path) -> No
     for environment in compiled(example).environments:
         files, seen = files_of(environment), dict[int, Reason]()
         for end in (end for _, _, told in explained(environment) for end in ends(told, seen)):
-            if end.where:
+            if end.where and end.path:
                 name, line, column = end.where.rsplit(":", 2)
                 written = files[name].lines[int(line) - 1][int(column) - 1 :]
                 bare = written.lstrip("\"'")
