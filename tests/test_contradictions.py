@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from mlspec.compiler.catalog.load import time_zones
+from mlspec.compiler.catalog.load import changes, time_zones
 from mlspec.compiler.language import ASCENDING, OBJECTS
 
 from .attack.structure import unquoted
@@ -150,6 +150,17 @@ def test_an_objective_that_pages_no_one(availability: str, fires: bool, tmp_path
         ("30 2 * * 1", "Europe/Berlin", None),  # clocks change on Sundays
         ("30 2 * * 0", "Europe/Berlin", "02:30 does not exist on one day of the year and comes twice on another"),
         ("0 * * * *", "Europe/Berlin", None),  # one run more or less
+        # clocks change from March 25 to 31 and from October 25 to 31, on the last Sundays
+        ("30 2 1 * *", "Europe/Berlin", None),
+        ("30 2 24 * *", "Europe/Berlin", None),
+        ("30 2 25 * *", "Europe/Berlin", "02:30 does not exist on one day of some years and comes twice on another"),
+        ("30 2 25-31 3 *", "Europe/Berlin", "02:30 does not exist on one day of the year"),
+        ("30 2 * 4-9 *", "Europe/Berlin", None),
+        ("30 2 31 10 *", "Europe/Berlin", "02:30 comes twice on one day of some years"),
+        ("30 2 1 * 0", "Europe/Berlin", "02:30 does not exist on one day of the year and comes twice on another"),
+        ("30 2 1 * 1", "Europe/Berlin", None),  # the first of a month, or a Monday
+        ("30 2 8 3 *", "America/New_York", "02:30 does not exist on one day of some years"),  # the second Sunday
+        ("30 2 7 3 *", "America/New_York", None),
         ("30 2 * * *", "UTC", None),
         ("30 2 * * *", "Asia/Tokyo", None),
     ],
@@ -162,17 +173,21 @@ def test_an_hour_that_clocks_skip_or_repeat(schedule: str, zone: str, said: str 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago"])
 def test_the_times_of_the_catalog_are_those_of_the_database(zone: str) -> None:
     """At a skipped time, the offset after the change differs; at a repeated one, both folds exist."""
-    place, changes = ZoneInfo(zone), time_zones()[zone]
-    for weekday, times, gap in ((changes[0], changes[1], True), (changes[2], changes[3], False)):
-        hour, minute = map(int, times[:5].split(":"))
-        days = (datetime.datetime(2026, 1, 1, hour, minute) + datetime.timedelta(days=day) for day in range(365))
+    place, known = ZoneInfo(zone), changes(zone)
+    assert known is not None
+    for change, gap in zip(known, (True, False), strict=True):
+        hour, minute = map(int, change.times[:5].split(":"))
+        start = datetime.datetime(2027, 1, 1, hour, minute)
+        days = (start + datetime.timedelta(days=day) for day in range(28 * 365 + 7))
         found = []
         for day in days:
             first, second = day.replace(tzinfo=place, fold=0), day.replace(tzinfo=place, fold=1)
             there = first.astimezone(datetime.UTC).astimezone(place).replace(tzinfo=None) == day
             if first.utcoffset() != second.utcoffset() and there is not gap:
-                found.append(day.strftime("%a").lower())
-        assert found == [weekday]
+                found.append(day)
+        assert {day.strftime("%a").lower() for day in found} == {change.weekday}
+        assert len(found) == len({day.year for day in found}) == 28
+        assert {(day.month, day.day) for day in found} == change.dates
 
 
 @pytest.mark.parametrize(

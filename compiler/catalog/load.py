@@ -9,13 +9,16 @@ from importlib import import_module
 from typing import Any
 
 from ..diagnostics import SourceFile
+from ..record import Record
 from ..tree import Mapping, Node, Scalar, Sequence
 from .built import MODULES
 
 __all__ = [
+    "Change",
     "accelerators",
     "algorithms",
     "approaches",
+    "changes",
     "clouds",
     "devices",
     "diagnoses",
@@ -163,9 +166,37 @@ def tests() -> tuple[str, ...]:
 
 @cache
 def time_zones() -> dict[str, tuple[str, ...]]:
-    """The zones of the IANA time zone database, release 2026a or later, by name.
+    """The zones of the IANA time zone database, release 2026f, by name.
 
     If clocks change, each has the weekday and the times that they skip once a year, such as `sun` and `02:00-03:00`,
-    and then the weekday and the times that they repeat.
+    and the dates of that from 2027 to 2054, a cycle of the calendar. Then the same of the times that they repeat.
     """
     return {name: tuple(changes) for name, *changes in map(str.split, _content("time-zones.txt").splitlines())}
+
+
+class Change(Record):
+    """How clocks change once a year."""
+
+    weekday: str
+    times: str
+    """What they skip or repeat, such as `02:00-03:00`."""
+    dates: frozenset[tuple[int, int]]
+    """The months and the days that it happens on, in one year or another."""
+
+
+def changes(zone: str) -> tuple[Change, Change] | None:
+    """The times that the clocks of a zone skip, and those that they repeat; None if its clocks do not change."""
+    told = time_zones().get(zone, ())
+    return (_change(*told[:3]), _change(*told[3:])) if told else None
+
+
+def _change(weekday: str, times: str, dates: str) -> Change:
+    found = frozenset(day for part in dates.split(",") for day in _days(part))
+    return Change(weekday=weekday, times=times, dates=found)
+
+
+def _days(part: str) -> Iterator[tuple[int, int]]:
+    """The dates of `03-25..31`, or of `03-25`."""
+    month, _, days = part.partition("-")
+    first, _, last = days.partition("..")
+    return ((int(month), day) for day in range(int(first), int(last or first) + 1))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ....schema.units import UnitError
 from ...because import Because
-from ...catalog.load import time_zones
+from ...catalog.load import Change, changes
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan, cron
@@ -52,26 +52,31 @@ def hour_that_clocks_change(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
         retraining: {schedule: "30 4 * * *", timeZone: Europe/Berlin}
     """
     for schedule, zone in _schedules(system):
-        changes = time_zones().get(zone.value, ())
-        if not changes:
+        found = changes(zone.value)
+        if found is None:
             continue
-        skipped, repeated = _hit(schedule.value, *changes[:2]), _hit(schedule.value, *changes[2:])
+        skips, repeats = found
+        skipped, repeated = _hit(schedule.value, skips), _hit(schedule.value, repeats)
         if skipped or repeated:
             yield finding(
                 "MLS709",
                 f"{_said(skipped, repeated)} in {zone.value}",
                 schedule,
                 others=((zone, "its clocks change"),),
-                note=f"clocks skip {changes[1]} and repeat {changes[3]}, and so do jobs that are scheduled then",
+                note=f"clocks skip {skips.times} and repeat {repeats.times}, and so do jobs that are scheduled then",
                 help="write a time outside of both, or remove `timeZone`, which means UTC",
             )
 
 
-def _said(skipped: str, repeated: str) -> str:
-    missing, twice = "does not exist on one day of the year", "comes twice on one day of the year"
-    if skipped == repeated:
-        return f"{skipped} {missing} and comes twice on another"
-    return " and ".join(f"{at} {what}" for at, what in ((skipped, missing), (repeated, twice)) if at)
+Hit = tuple[str, str]
+"""A time of day, and how often a schedule meets it while clocks change."""
+
+
+def _said(skipped: Hit | None, repeated: Hit | None) -> str:
+    if skipped is not None and skipped == repeated:
+        return f"{skipped[0]} does not exist on {skipped[1]} and comes twice on another"
+    found = ((skipped, "does not exist"), (repeated, "comes twice"))
+    return " and ".join(f"{hit[0]} {what} on {hit[1]}" for hit, what in found if hit is not None)
 
 
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -79,16 +84,20 @@ EVERY_HOUR = 24
 """The runs per day of a job that runs every hour: no one expects exactly as many on the days when clocks change."""
 
 
-def _hit(schedule: str, weekday: str, times: str) -> str:
-    """The first time of day at which a schedule fires while clocks change; empty if it never does."""
+def _hit(schedule: str, change: Change) -> Hit | None:
+    """The first time of day at which a schedule fires while clocks change; None if it never does."""
     try:
         read = cron.read(schedule)
     except UnitError:
-        return ""  # which has been reported
-    if len(read.minutes) >= EVERY_HOUR or not any(read.fires(date, _WEEKDAYS.index(weekday)) for date in range(1, 32)):
-        return ""
-    first, _, end = times.partition("-")
-    return next((at for minute in read.minutes if first <= (at := f"{minute // 60:02}:{minute % 60:02}") < end), "")
+        return None  # which has been reported
+    weekday = _WEEKDAYS.index(change.weekday)
+    days = [month in read.months and read.fires(date, weekday) for month, date in change.dates]
+    if len(read.minutes) >= EVERY_HOUR or not any(days):
+        return None
+    first, _, end = change.times.partition("-")
+    times = (f"{minute // 60:02}:{minute % 60:02}" for minute in read.minutes)
+    often = "one day of the year" if all(days) else "one day of some years"
+    return next(((at, often) for at in times if first <= at < end), None)
 
 
 @rule(
