@@ -98,6 +98,34 @@ def test_the_time_from_a_materialization_to_a_run(before: str, after: str, minut
     assert _longest_wait(before, after) == minutes
 
 
+VIEW = """
+data:
+  columns: [{{name: card_id, dtype: string}}]
+  sources: [{{name: transactions, ingestion: streaming, owner: payments-core{freshness}}}]
+features:
+  entities: [{{name: card, key: card_id}}]
+  views:
+    - {{name: activity, entity: card, source: transactions, owner: p, maxAge: {most}, schedule: "*/15 7-19 * * *"}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("most", "freshness", "said"),
+    [
+        ("1h", "", "get at least 11h 15m old, but may be 1h at most"),  # from 19:45 to 7:00
+        ("1h", ", freshness: 1h", "get 12h 15m old, but may be 1h at most"),
+        ("12h", "", None),
+        ("12h", ", freshness: 1h", "get 12h 15m old, but may be 12h at most"),
+        ("11h", "", "get at least 11h 15m old, but may be 11h at most"),
+    ],
+)
+def test_values_are_as_old_as_their_schedule_even_if_the_age_of_their_source_is_unknown(
+    most: str, freshness: str, said: str | None, tmp_path: Path
+) -> None:
+    found = findings(tmp_path, "MLS713", VIEW.format(most=most, freshness=freshness))
+    assert [one.message for one in found] == ([f"values of `activity` {said}"] if said is not None else [])
+
+
 TUNED = """
 model: {{llm: {{family: {family}, tuning: {{method: {method}}}}}}}
 training:

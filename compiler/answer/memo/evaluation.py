@@ -107,8 +107,9 @@ def memory(plan: Plan) -> Iterator[Line]:
 
 def features(plan: Plan) -> Iterator[Line]:
     """How old the values of feature views get."""
-    for view, age in plan.freshness.views:
-        yield Line(title=f"oldest value of {view.name.value}", value=age)
+    for age in plan.freshness.views:
+        least = ", at least" if age.least else ""
+        yield Line(title=f"oldest value of {age.view.name.value}{least}", value=age.oldest)
 
 
 def _about(half: float) -> str:

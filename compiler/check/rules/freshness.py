@@ -29,7 +29,8 @@ def stale_features(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Feature view whose values get older than they may be.
 
     Why: a value is as old as its source's newest record, plus the time since the view was last materialized. A feature
-    store treats a value that is older than its maximum age as missing, and the model predicts from the rest.
+    store treats a value that is older than its maximum age as missing, and the model predicts from the rest. Without
+    `freshness`, only the time since the materialization counts.
 
     Bad:
         data:
@@ -58,15 +59,18 @@ def stale_features(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
               maxAge: 30h
               schedule: "0 3 * * *"
     """
-    for view, age in plan.freshness.views if system.features is not None else ():
-        if view.max_age is not None and age.value > view.max_age.value:
+    for age in plan.freshness.views if system.features is not None else ():
+        view, oldest, least = age.view, age.oldest, "at least " if age.least else ""
+        if view.max_age is not None and oldest.value > view.max_age.value:
             yield finding(
                 "MLS713",
-                f"values of `{view.name.value}` get {readable(age.value)} old, but may be {view.max_age.value} at most",
+                f"values of `{view.name.value}` get {least}{readable(oldest.value)} old, but may be "
+                f"{view.max_age.value} at most",
                 view.max_age,
                 others=((view.schedule, "when they are materialized"),),
-                note=f"{age.reason}; the model would predict without them",
-                help=f"write `maxAge: {_hours(float(age.value))}h`, or materialize them more often",
+                note=f"{oldest.reason}; the model would predict without them",
+                help=f"write `maxAge: {_hours(float(oldest.value))}h`{' or more' if age.least else ''}, or materialize "
+                "them more often",
             )
 
 

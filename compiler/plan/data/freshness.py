@@ -1,7 +1,8 @@
 """How old the values of a feature view are when the model uses them.
 
 A value can be as old as the newest record of its source (`freshness`), plus the time since the view was last
-materialized. A request can come just before the next materialization; a batch run comes at its own time.
+materialized. Without `freshness`, it is at least as old as that. A request can come just before the next
+materialization; a batch run comes at its own time.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ....schema.units import Duration
 from ...because import Because, decision
+from ...record import Record
 from ...system import FeatureView
 from .. import cron
 from ..choose import readable
@@ -21,9 +23,18 @@ from ..choose import readable
 if TYPE_CHECKING:
     from .. import Plan
 
-__all__ = ["FreshnessPlan"]
+__all__ = ["Age", "FreshnessPlan"]
 
 DAY = 1440
+
+
+class Age(Record):
+    """How old the values of a view get."""
+
+    view: FeatureView
+    oldest: Because[Duration]
+    least: bool
+    """Whether they get at least this old, because the age of their source is unknown."""
 
 
 class FreshnessPlan:
@@ -33,40 +44,45 @@ class FreshnessPlan:
         self.plan = plan
 
     @cached_property
-    def views(self) -> tuple[tuple[FeatureView, Because[Duration]], ...]:
-        """The views whose age is known, with the largest age of a value when it is used."""
+    def views(self) -> tuple[Age, ...]:
+        """The views that are materialized on a schedule, with the largest age of a value when it is used."""
         features = self.plan.system.features
-        known = [(view, self._oldest(view)) for view in features.views] if features is not None else []
-        return tuple((view, age) for view, age in known if age is not None)
+        known = [self._oldest(view) for view in features.views] if features is not None else []
+        return tuple(age for age in known if age is not None)
 
-    def _oldest(self, view: FeatureView) -> Because[Duration] | None:
+    def _oldest(self, view: FeatureView) -> Age | None:
         sources = {source.name.value: source for source in self.plan.system.data.sources}
         source = sources.get(view.source.value)
-        fresh = source.freshness if source is not None else None
-        if fresh is None or view.schedule is None:
+        if source is None or view.schedule is None:
             return None
-        online, runs = self.plan.online, tuple(self.plan.batch.values())
+        fresh, online, runs = source.freshness, self.plan.online, tuple(self.plan.batch.values())
         gap = cron.gap(view.schedule, cron.longest_gap)  # refuses a schedule that never fires, as that of a run does
         if not online and runs and all(run.part.time_zone.value == "UTC" and run.gap is not None for run in runs):
             each = tuple((run.part.schedule, run.part.time_zone) for run in runs)
-            return _at_a_run(fresh, view.schedule, each).also(view.source)
-        return _at_any_time(fresh, gap).also(view.source)
+            oldest = _at_a_run(fresh, view.schedule, each)
+        else:
+            oldest = _at_any_time(fresh, gap)
+        return Age(view=view, oldest=oldest.also(view.source), least=fresh is None)
 
 
 @decision
-def _at_any_time(fresh: Because[Duration], gap: Because[Duration]) -> tuple[Duration, str]:
-    total = Duration(fresh.value.amount + gap.value.amount)
-    return total, f"{readable(fresh.value)} of the source + {readable(gap.value)} until the next materialization"
+def _at_any_time(fresh: Because[Duration] | None, gap: Because[Duration]) -> tuple[Duration, str]:
+    return _sum(fresh, gap.value, "until the next materialization")
 
 
 @decision
 def _at_a_run(
-    fresh: Because[Duration], schedule: Because[str], runs: tuple[tuple[Because[str], Because[str]], ...]
+    fresh: Because[Duration] | None, schedule: Because[str], runs: tuple[tuple[Because[str], Because[str]], ...]
 ) -> tuple[Duration, str]:
     waits = [_longest_wait(schedule.value, run.value) for run, _ in runs]
-    total = Duration(fresh.value.amount + max(waits) * 60)
-    since = readable(Duration(max(waits) * 60))
-    return total, f"{readable(fresh.value)} of the source + {since} from the materialization to the run"
+    return _sum(fresh, Duration(max(waits) * 60), "from the materialization to the run")
+
+
+def _sum(fresh: Because[Duration] | None, since: Duration, what: str) -> tuple[Duration, str]:
+    if fresh is None:
+        return since, f"{readable(since)} {what}, without the age of the source, which has no `freshness`"
+    total = Duration(fresh.value.amount + since.amount)
+    return total, f"{readable(fresh.value)} of the source + {readable(since)} {what}"
 
 
 def _longest_wait(before: str, after: str) -> int:
