@@ -39,7 +39,7 @@ STOPPED = {
 
 
 def late(since: str) -> str:
-    return f"no run has succeeded since the last one was due, {since} ago; the deadline is 30m"
+    return f"no run has succeeded since one was due {since} ago; the deadline is 30m"
 
 
 def failed(name: str, start: int, since: int) -> dict[str, str]:
@@ -146,8 +146,10 @@ def test_only_a_declared_deadline_pages(tmp_path: Path) -> None:
         ("BatchRunFailed", {**CREATED, **retried("demand-60")}, 90, None),
         ("BatchRunFailed", {**CREATED, **failed("demand-extra-60", 3600, 15)}, 90, None),  # another CronJob's
         # the run of 3:00 fails at its deadline of half an hour, or waits for a node: the last success was at 2:10
-        ("BatchDeadlineMissed", {**HEALTHY, **SUCCEEDED_UNTIL_TWO}, 216, late("36m 0s")),
-        ("BatchDeadlineMissed", {**HEALTHY, **SUCCEEDED_UNTIL_TWO}, 215, None),
+        ("BatchDeadlineMissed", {**HEALTHY, **SUCCEEDED_UNTIL_TWO}, 215, late("35m 0s")),
+        ("BatchDeadlineMissed", {**HEALTHY, **SUCCEEDED_UNTIL_TWO}, 214, None),
+        ("BatchDeadlineMissed", {**HEALTHY, **SUCCEEDED_UNTIL_TWO}, 239, late("59m 0s")),
+        ("BatchDeadlineMissed", {**HEALTHY, **SUCCEEDED_UNTIL_TWO}, 245, late("1h 5m 0s")),  # the next one is due
         ("BatchDeadlineMissed", {**HEALTHY, **SUCCEEDED_UNTIL_TWO}, 170, None),
         # the run of 4:00 succeeds
         (
@@ -171,3 +173,52 @@ def test_alert(tmp_path: Path, alert: str, series: dict[str, str], minute: int, 
     said = f"demand: {summary}" if summary is not None else None
     done = told_at(tmp_path, groups(tmp_path), alert, series, minute, said)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+CLOSE = [
+    ("0 * * * *", "57m"),
+    ("* * * * *", "30s"),
+    ("0 6,14,22 * * *", "440m"),
+]
+"""Schedules and deadlines: of the first two, the next run is due before Prometheus can know that one is late."""
+
+
+def proven(folder: Path, schedule: str, deadline: str, old: str, new: str) -> list[int]:
+    """The exit status of promtool for each file of unit tests, with a text of the rules replaced."""
+    made = spec(serving__schedule=schedule, constraints__deadline=deadline, constraints__items=None)
+    files = {one.path: one.text for one in compiled(folder, made).environments[0].bundle.files()}
+    assert old in files["monitoring/rules.yaml"]
+    (folder / "rules.yaml").write_text(files["monitoring/rules.yaml"].replace(old, new))
+    tests = [path for path in files if path.startswith("monitoring/tests")]
+    for path in tests:
+        (folder / Path(path).name).write_text(files[path])
+    return [promtool(folder, "test", "rules", Path(path).name).returncode for path in tests]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("schedule", "deadline"), CLOSE)
+def test_a_run_is_late_although_the_next_one_is_due(schedule: str, deadline: str, tmp_path: Path) -> None:
+    assert set(proven(tmp_path, schedule, deadline, "offset", "offset")) == {0}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("schedule", "deadline", "limit"), [("0 * * * *", "57m", "1h2m"), ("* * * * *", "30s", "6m")])
+def test_the_proof_notices_that_the_next_run_hides_one_that_is_late(
+    schedule: str, deadline: str, limit: str, tmp_path: Path
+) -> None:
+    """Without the offset, the time since a run was due never reaches its limit."""
+    assert any(proven(tmp_path, schedule, deadline, f" offset {limit})\n", f") > {limit}\n".replace(limit, "3720")))
+
+
+def test_a_success_counts_although_the_cronjob_was_created_again(tmp_path: Path) -> None:
+    """The run of 1:00 succeeded at 1:10; at 1:20, another CronJob replaces the one that says so."""
+    due, success = (f"kube_cronjob_status_last_{what}_time{CRONJOB}" for what in ("schedule", "successful"))
+    series = {
+        f"kube_cronjob_info{CRONJOB}": "1x60",
+        f"kube_cronjob_created{CRONJOB}": "0x15 4800x40",
+        due: "_x12 3600x3 stale _x7 7200x20",
+        success: "_x14 4200x1 stale _x10 7800x20",
+    }
+    for minute in (85, 95, 99, 115, 124, 129, 140):
+        done = told_at(tmp_path, groups(tmp_path), "BatchDeadlineMissed", series, minute, None)
+        assert done.returncode == 0, done.stdout + done.stderr

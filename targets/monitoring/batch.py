@@ -92,8 +92,8 @@ def _late(batch: BatchPlan) -> Iterator[Body]:
         "availability",
         cronjob.late(batch, batch.late_from, batch.late_without),
         text(
-            "{service}: no run has succeeded since the last one was due, {{{{ $value | humanizeDuration }}}} ago; the "
-            "deadline is {deadline}",
+            "{service}: no run has succeeded since one was due {{{{ $value | humanizeDuration }}}} ago; "
+            "the deadline is {deadline}",
             service=batch.name,
             deadline=batch.deadline.map(str),
         ),
@@ -104,7 +104,7 @@ def _late(batch: BatchPlan) -> Iterator[Body]:
             namespace=batch.scope.namespace,
         ),
     )
-    yield proofs.late(batch, late, batch.late_from, batch.late_without)
+    yield proofs.late(batch, late, batch.late_from, batch.late_without, batch.deadline, batch.shortest_gap)
 
 
 def _stale(batch: BatchPlan) -> Body:

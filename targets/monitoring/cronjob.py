@@ -25,7 +25,7 @@ from ...compiler.because import Because, text
 from ...compiler.plan.choose import whole_seconds
 from ...compiler.plan.orchestration import Orchestration
 from ...compiler.plan.scope import Scope
-from ...compiler.promql import promql
+from ...compiler.promql import promql, span
 from ...schema.units import Duration
 
 __all__ = [
@@ -91,21 +91,24 @@ def failed(runs: Scheduled) -> Because[str]:
 
 
 def late(runs: Scheduled, limit: Because[Duration], never: Because[Duration]) -> Because[str]:
-    """Whether no run has succeeded when it was needed: `limit` after it was due, whether it failed, hangs, or waits.
+    """Whether no run has succeeded since one that was due `limit` ago, whether it failed, hangs, or waits.
 
     Kubernetes records when a run was due, not when it started (`lastScheduleTime`), and only of runs that start. One
-    that never starts is due `never` after the one before, at the latest.
+    that never starts is due `never` after the one before, at the latest. The next run replaces the time, so what counts
+    is the time that was recorded `limit` ago: otherwise the alert would end, or never fire, if runs are close together.
+    The last success is that of the whole time since, because a CronJob that was deleted and created again has none.
     """
     due, created, succeeded = (
         _series(runs, what) for what in ("status_last_schedule_time", "created", "status_last_successful_time")
     )
     return text(
-        "(time() - max({due}) > {limit}\nunless max({succeeded}) > max({due}))\n"
+        "(time() - max({due} offset {limit})\n"
+        "unless max(max_over_time({succeeded}[{limit}])) > max({due} offset {limit}))\n"
         "or\ntime() - (max({due}) or max({created})) > {never}",
         due=due,
         created=created,
         succeeded=succeeded,
-        limit=limit.map(whole_seconds),
+        limit=limit.map(span),
         never=never.map(whole_seconds),
     )
 

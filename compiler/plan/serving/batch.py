@@ -151,8 +151,13 @@ class BatchPlan:
         return _least_rate(self.items, self.rounds, self.deadline) if self.items is not None else None
 
     @cached_property
+    def shortest_gap(self) -> Because[Duration]:
+        """The shortest time between two runs, on days when clocks do not change."""
+        return cron.gap(self.part.schedule)
+
+    @cached_property
     def gap(self) -> Because[Duration]:
-        """The shortest time between two runs."""
+        """The shortest time between two runs, on any day."""
         return cron.cadence(self.part.schedule, self.part.time_zone)
 
     @cached_property
@@ -234,7 +239,8 @@ def _overlapping(deadline: Because[Duration], batch: BatchPlan) -> Refusal:
 
 @decision
 def _late(deadline: Because[Duration]) -> tuple[Duration, str]:
-    return Duration(deadline.value.amount + SEEN), f"{deadline.value} and {SEEN // 60} minutes until Prometheus sees it"
+    minutes = math.ceil((deadline.value.amount + SEEN) / 60)
+    return Duration(minutes * 60), f"{deadline.value} and {SEEN // 60} minutes until Prometheus sees it"
 
 
 @decision
