@@ -18,8 +18,8 @@ from .check.claims import Claims, claims
 from .check.collisions import between_environments, graded
 from .check.complete import Lacking, incomplete
 from .check.effects import Used, without_effect
+from .check.folders import shared_folders
 from .check.lint import Rule, judge, lint
-from .check.recordings import shared_recordings
 from .check.support import unsupported
 from .check.unserved import unserved, used_models
 from .diagnostics import Diagnostic, merged
@@ -145,7 +145,7 @@ def compile_system(
     together = _whole(environments, input_, found if every else [])
     whole = together if every else None  # without the others, it lacks a part, but it shows what has an effect
     claimed = _claims(environments)
-    found += [*between_environments(claimed), *shared_recordings(e.plan for e in environments)]
+    found += [*between_environments(claimed), *shared_folders(e.plan for e in environments)]
     idle = unserved((e.system, e.models) for e in environments) if every else {}
     found += idle.values()
     asked = [_used(e, together) for e in environments]

@@ -156,7 +156,8 @@ class _System:
         everything = ["serving", "monitoring", *(["training"] if self.trains else [])]
         made = {"production": maker.free("Environment", runs=everything, spec=self._overlay())}
         if maker.maybe(0.5):
-            overlay = _recorded_apart({**(self._overlay() or {}), **self._hosts("staging")}, self.spec)
+            own = {"services": {**self._hosts("staging"), **self._outputs("staging")}}
+            overlay = _recorded_apart({**(self._overlay() or {}), **(own if own["services"] else {})}, self.spec)
             made["staging"] = maker.free(
                 "Environment", namespace="test", runs=["serving", "monitoring"], spec=overlay or None
             )
@@ -165,11 +166,18 @@ class _System:
     def _hosts(self, environment: str) -> dict[str, Any]:
         """Hosts of its own for an environment that may share a cluster with another."""
         named = {name for name, one in self.spec["services"].items() if (one.get("endpoint") or {}).get("hosts")}
-        own = {
+        return {
             name: {"mode": "online", "endpoint": {"hosts": [f"{environment}.{name}.example.com"]}}
             for name in sorted(named)
         }
-        return {"services": own} if own else {}
+
+    def _outputs(self, environment: str) -> dict[str, Any]:
+        """Folders of its own for the scores of an environment."""
+        batch = {name for name, one in self.spec["services"].items() if one.get("mode") == "batch"}
+        return {
+            name: {"mode": "batch", "output": {"uri": f"s3://{environment}/scores/{name}/{{date}}/"}}
+            for name in sorted(batch)
+        }
 
     def _overlay(self) -> dict[str, Any] | None:
         """What one environment has otherwise."""

@@ -202,10 +202,11 @@ REFUSALS: dict[str, Explanation] = {
         """
     ),
     "MLS754": explained(
-        """Captured predictions of two environments in one folder.
+        """Two environments or services that write one folder.
 
-        Why: a record does not say which environment made it. Drift and quality of production would be measured on the
-        requests of tests as well. Folders below each other count as one, because readers look into folders.
+        Why: what is in a folder does not say who wrote it. A batch run of a test replaces the scores of production
+        silently. Drift and quality would be measured on the requests of tests as well. Folders below each other count
+        as one, because readers look into folders. A placeholder such as `{date}` is no place of its own: both have it.
 
         Bad:
             monitoring:
