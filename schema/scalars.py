@@ -252,9 +252,9 @@ SCALARS: dict[str, Scalar] = {
     "object-name": Scalar("the name of a Kubernetes object", DNS_NAME, ("payments-kafka",)),
     "uri": Scalar("a URI", _URI, ("s3://bucket/path",), parse=_uri),
     "dated-uri": Scalar(
-        "a URI, without braces other than `{date}`",
-        r"[a-z][a-z0-9+.-]{0,31}://(?:[^\s\"'\\`${}]|\{date\}){1,2000}",
-        ("s3://bucket/scores/{date}/",),
+        "a URI, without braces other than `{date}` and `{run}`",
+        r"[a-z][a-z0-9+.-]{0,31}://(?:[^\s\"'\\`${}]|\{date\}|\{run\}){1,2000}",
+        ("s3://bucket/scores/{date}/", "s3://bucket/scores/{run}/"),
     ),
     "url": Scalar("an http or https URL", r"https?://[^\s\"'\\`${}]{1,2000}", ("https://runbooks.example.com/fraud",)),
     "git-repository": Scalar(

@@ -127,23 +127,26 @@ def test_the_contract_names_every_variable_and_no_other(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("run", "zone", "day"),
+    ("run", "zone", "day", "at"),
     [
-        ("demand-29757540", "UTC", "2026-07-30"),  # 23:00 UTC
-        ("demand-29757540", "Europe/Berlin", "2026-07-31"),
-        ("a-12-29757540", "UTC", "2026-07-30"),
+        ("demand-29757540", "UTC", "2026-07-30", "2026-07-30T2300Z"),
+        ("demand-29757540", "Europe/Berlin", "2026-07-31", "2026-07-30T2300Z"),
+        ("a-12-29757540", "UTC", "2026-07-30", "2026-07-30T2300Z"),
+        # 02:30 in Berlin comes twice on October 25, 2026
+        ("demand-29881470", "Europe/Berlin", "2026-10-25", "2026-10-25T0030Z"),
+        ("demand-29881530", "Europe/Berlin", "2026-10-25", "2026-10-25T0130Z"),
     ],
 )
-def test_the_code_in_the_contract_finds_the_day_of_the_run(
-    monkeypatch: pytest.MonkeyPatch, run: str, zone: str, day: str
+def test_the_code_in_the_contract_finds_the_day_and_the_time_of_the_run(
+    monkeypatch: pytest.MonkeyPatch, run: str, zone: str, day: str, at: str
 ) -> None:
     """The controller names a run after its scheduled minute, whenever a partition runs or retries."""
     (code,) = re.findall(r"```python\n(.*?)```", CONTRACT, re.DOTALL)
-    for name, value in {"RUN": run, "TIME_ZONE": zone, "OUTPUT": "s3://forecasts/{date}/"}.items():
+    for name, value in {"RUN": run, "TIME_ZONE": zone, "OUTPUT": "s3://forecasts/{date}/{run}/"}.items():
         monkeypatch.setitem(os.environ, f"MLSPEC_{name}", value)
     found: dict[str, Any] = {}
     exec(code, found)
-    assert found["output"] == f"s3://forecasts/{day}/"
+    assert found["output"] == f"s3://forecasts/{day}/{at}/"
 
 
 def test_the_day_is_in_the_name_of_the_run(tmp_path: Path) -> None:
@@ -153,7 +156,7 @@ def test_the_day_is_in_the_name_of_the_run(tmp_path: Path) -> None:
 
 
 def test_the_date_placeholder_is_passed_through(tmp_path: Path) -> None:
-    dated = "s3://forecasts/outputs/{date}/"
+    dated = "s3://forecasts/outputs/{date}/{run}/"
     assert environment(tmp_path, serving__output__uri=dated)["MLSPEC_OUTPUT"] == dated
 
 

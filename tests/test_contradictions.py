@@ -205,6 +205,41 @@ def test_a_step_that_does_not_divide(schedule: str, said: str | None, tmp_path: 
     assert [d.message for d in found] == ([said] if said is not None else [])
 
 
+BATCH = """
+services:
+  nightly:
+    mode: batch
+    image: registry.example.com/score@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
+    schedule: "{schedule}"
+    input: {{uri: "s3://lake/accounts/"}}
+    output: {{uri: "{uri}", format: {format}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("schedule", "uri", "format_", "said"),
+    [
+        ("0 4 * * *", "s3://lake/{date}/", "parquet", None),
+        ("0 4 * * *", "s3://lake/", "parquet", ("all runs", "s3://lake/{date}/")),
+        ("0 4 * * *", "s3://lake/scores", "parquet", ("all runs", "s3://lake/scores/{date}")),
+        ("0 4 1 * *", "s3://lake/", "parquet", ("all runs", "s3://lake/{date}/")),
+        ("0 * * * *", "s3://lake/{date}/", "parquet", ("up to 24 runs of a day", "s3://lake/{run}/")),
+        ("0 * * * *", "s3://lake/", "parquet", ("all runs", "s3://lake/{run}/")),
+        ("0 6,14,22 * * 1", "s3://lake/{date}/", "csv", ("up to 3 runs of a day", "s3://lake/{run}/")),
+        ("0 * * * *", "s3://lake/{run}/", "parquet", None),
+        ("0 * * * *", "s3://lake/{date}/{run}/", "parquet", None),
+        ("0 * * * *", "s3://lake/scores", "iceberg", None),  # a table has commits
+        ("0 4 31 2 *", "s3://lake/scores", "parquet", None),  # never, which is another finding
+    ],
+)
+def test_runs_that_replace_each_other(
+    schedule: str, uri: str, format_: str, said: tuple[str, str] | None, tmp_path: Path
+) -> None:
+    found = findings(tmp_path, "MLS718", BATCH.format(schedule=schedule, uri=uri, format=format_))
+    assert [one.message.partition(" write to")[0] for one in found] == ([said[0]] if said is not None else [])
+    assert [one.help.split('"')[1] for one in found] == ([said[1]] if said is not None else [])
+
+
 # Language models
 
 

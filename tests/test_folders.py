@@ -46,7 +46,8 @@ def test_the_scores_of_a_test_replace_those_of_production(
     mine: str, other: str, help_: str | None, tmp_path: Path
 ) -> None:
     found = shared(tmp_path, two(mine, other))
-    told = f"write `uri: {help_}` under `serving.output` of the environment `live`"
+    quoted = f'"{help_}"' if "{" in str(help_) else help_  # a brace ends a mapping in braces
+    told = f"write `uri: {quoted}` under `serving.output` of the environment `live`"
     assert [one for _, one in found] == ([told] if help_ is not None else [])
     if help_ is not None:
         assert shared(tmp_path, two(mine, help_)) == []
@@ -72,7 +73,7 @@ def test_two_services_of_two_environments_are_apart_once_every_help_is_obeyed(tm
         f"`dev` and `live` both write their scores to `{uri}`",
         f"`dev` and `live` both write their scores to `{uri}`",
     ]
-    assert sorted(re.findall(r"`uri: (\S+)`", "\n".join(help_ for _, help_ in found))) == [
+    assert sorted(re.findall(r'`uri: "(\S+)"`', "\n".join(help_ for _, help_ in found))) == [
         "s3://shop/out-b-live/{date}/",
         "s3://shop/out-b/{date}/",
         "s3://shop/out-live/{date}/",

@@ -155,7 +155,7 @@ def _shared(mine: Folder, other: Folder, *, both: bool) -> Diagnostic:
         here,
         others=() if where(here) == where(there) else ((there, f"where {them} {other.does.partition(' ')[0]}"),),
         note=_CAPTURED if mine.key == other.key == "to" and mine.under == other.under else _REPLACED,
-        help=f"write `{mine.key}: {_apart(here.value, there.value, name)}` under `{mine.under}`{within}",
+        help=f"write `{mine.key}: {_quoted(_apart(here.value, there.value, name))}` under `{mine.under}`{within}",
     ).but(environments=tuple(dict.fromkeys((other.environment, mine.environment))))
 
 
@@ -179,3 +179,8 @@ def _apart(mine: str, other: str, name: str) -> str:
         outer = before.rpartition("/")[0]
     joined = "-" if "/" in outer.partition("://")[2] else "/"  # there is nothing next to a whole bucket
     return f"{outer}{joined}{name}{mine[len(outer) :]}"
+
+
+def _quoted(uri: str) -> str:
+    """As YAML: in braces, a brace needs quotes."""
+    return f'"{uri}"' if "{" in uri else uri

@@ -245,7 +245,9 @@ class OnlineService(_Service):
 class BatchData(Section):
     """The input or output of a batch run."""
 
-    uri: DatedUri = required("The location; the image replaces `{date}` with the date of the run.")
+    uri: DatedUri = required(
+        "The location; the image replaces `{date}` with the date of the run, and `{run}` with its time in UTC."
+    )
     access: AccessName | None = optional("The access used to read or write it.")
     format: DataFormat = default("parquet", "The data format.", "columnar and typed")
 

@@ -40,7 +40,7 @@ _TEXTS = {
     "positive-count": ("1000", "20k", "3M"),
     "text": ("payments", "Orders what stores will sell.", "2026-11", "ümläut"),
     "uri": ("s3://bucket/path", "https://data.example.com/file"),
-    "dated-uri": ("s3://bucket/{date}/", "gs://bucket/path"),
+    "dated-uri": ("s3://bucket/{date}/", "s3://bucket/{run}/", "gs://bucket/path"),
     "image": (f"registry.example.com/team/image:1.4@{DIGEST}", f"docker.io/team/other@{DIGEST}"),
     "cron": ("0 3 * * 1", "30 4 1 * *", "@weekly"),
     "metric": ("own-score",),

@@ -50,7 +50,7 @@ def run_beyond_its_deadline(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             image: registry.example.com/score@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
             schedule: "0 4 * * *"
             input: {uri: "s3://lake/accounts/", format: parquet}
-            output: {uri: "s3://lake/scores/", format: parquet}
+            output: {uri: "s3://lake/scores/{date}/", format: parquet}
             partitions: 24
             rate: 900/s
             constraints: {deadline: 30m, items: 200M}
@@ -61,7 +61,7 @@ def run_beyond_its_deadline(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             image: registry.example.com/score@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
             schedule: "0 4 * * *"
             input: {uri: "s3://lake/accounts/", format: parquet}
-            output: {uri: "s3://lake/scores/", format: parquet}
+            output: {uri: "s3://lake/scores/{date}/", format: parquet}
             partitions: 24
             rate: 900/s
             constraints: {deadline: 6h, items: 200M}
@@ -86,7 +86,7 @@ def no_time_for_a_retry(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             image: registry.example.com/score@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
             schedule: "0 4 * * *"
             input: {uri: "s3://lake/accounts/", format: parquet}
-            output: {uri: "s3://lake/scores/", format: parquet}
+            output: {uri: "s3://lake/scores/{date}/", format: parquet}
             partitions: 24
             rate: 900/s
             constraints: {deadline: 3h, items: 200M}
@@ -97,7 +97,7 @@ def no_time_for_a_retry(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             image: registry.example.com/score@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
             schedule: "0 4 * * *"
             input: {uri: "s3://lake/accounts/", format: parquet}
-            output: {uri: "s3://lake/scores/", format: parquet}
+            output: {uri: "s3://lake/scores/{date}/", format: parquet}
             partitions: 24
             rate: 900/s
             constraints: {deadline: 6h, items: 200M}
@@ -130,7 +130,7 @@ def faster_than_plausible(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             image: registry.example.com/score@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
             schedule: "0 4 * * *"
             input: {uri: "s3://lake/accounts/", format: parquet}
-            output: {uri: "s3://lake/scores/", format: parquet}
+            output: {uri: "s3://lake/scores/{date}/", format: parquet}
             partitions: 16
             constraints: {deadline: 1m, items: 200M}
     Good:
@@ -140,7 +140,7 @@ def faster_than_plausible(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             image: registry.example.com/score@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
             schedule: "0 4 * * *"
             input: {uri: "s3://lake/accounts/", format: parquet}
-            output: {uri: "s3://lake/scores/", format: parquet}
+            output: {uri: "s3://lake/scores/{date}/", format: parquet}
             partitions: 16
             constraints: {deadline: 4h, items: 200M}
     """

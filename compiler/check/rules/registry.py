@@ -170,6 +170,7 @@ RULES: tuple[Rule, ...] = (
     fairness.unjudged_fairness,
     triggers.labels_that_no_one_counts,
     learning.learning_without_a_guard,
+    schedules.runs_in_one_folder,
     routing.undeclared_receiver,
     routing.receiver_of_nothing,
     routing.repeated_too_late,

@@ -1,4 +1,6 @@
-"""Rules on schedules that do not mean what they say: hours that clocks skip or repeat, and steps that do not divide."""
+"""Rules on schedules that do not mean what they say: hours that clocks skip or repeat, steps that do not divide, and
+runs that replace each other's output.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from ...plan import Plan, cron
 from ...system import BatchService, MLSystem
 from ..lint import rule
 
-__all__ = ["hour_that_clocks_change", "step_that_does_not_divide"]
+__all__ = ["hour_that_clocks_change", "runs_in_one_folder", "step_that_does_not_divide"]
 
 Timed = tuple[Because[str], Because[str]]
 """A schedule and its time zone."""
@@ -134,3 +136,66 @@ def step_that_does_not_divide(system: MLSystem, _: Plan) -> Iterator[Diagnostic]
                 note=f"the count starts again at 0, and {step[1]} does not divide {size}",
                 help=f"write a step that divides {size}, such as `*/{divides}`, or list the {field}s",
             )
+
+
+_TABLES = ("delta", "iceberg")
+"""Formats that keep the runs apart themselves: a commit adds files, or replaces them as a whole."""
+
+
+@rule("MLS718", "warning", "services.*.schedule", "services.*.output.uri", "services.*.output.format")
+def runs_in_one_folder(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+    """Batch runs that write the same folder.
+
+    Why: a run replaces what the run before it wrote, one partition after another. Readers see scores of both until it
+    ends. If it fails, the folder stays a mixture, and the scores before it are lost. `{date}` keeps the runs of two
+    days apart, and `{run}` those of one day. The image has to replace them.
+
+    Bad:
+        services:
+          hourly:
+            mode: batch
+            image: registry.example.com/score@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
+            schedule: "0 * * * *"
+            input: {uri: "s3://lake/accounts/{date}/"}
+            output: {uri: "s3://lake/scores/{date}/"}
+    Good:
+        services:
+          hourly:
+            mode: batch
+            image: registry.example.com/score@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
+            schedule: "0 * * * *"
+            input: {uri: "s3://lake/accounts/{date}/"}
+            output: {uri: "s3://lake/scores/{run}/"}
+    """
+    for service in system.services.values():
+        if not isinstance(service, BatchService) or service.output.format.value in _TABLES:
+            continue
+        uri, daily = service.output.uri, _runs_a_day(service.schedule.value)
+        if daily == 0 or "{run}" in uri.value or (daily == 1 and "{date}" in uri.value):
+            continue
+        dated = "{date}" in uri.value
+        which = f"up to {daily} runs of a day" if dated else "all runs"
+        yield finding(
+            "MLS718",
+            f"{which} write to `{uri.value}`",
+            uri,
+            others=((service.schedule, "when they start"),),
+            note="each replaces the scores of the run before it, and one that fails leaves a mixture of both",
+            help=f'write `uri: "{_each(uri.value, "{run}" if daily > 1 else "{date}")}"`, which the image replaces '
+            "(docs/batch-contract.md)",
+        )
+
+
+def _runs_a_day(schedule: str) -> int:
+    """The most runs of a day; zero for a schedule that has been reported."""
+    try:
+        return len(cron.read(schedule).minutes)
+    except UnitError:
+        return 0
+
+
+def _each(uri: str, placeholder: str) -> str:
+    """A folder for each run, in place of the one for each day, or below a folder."""
+    if "{date}" in uri:
+        return uri.replace("{date}", placeholder)
+    return f"{uri.rstrip('/')}/{placeholder}{'/' if uri.endswith('/') else ''}"
