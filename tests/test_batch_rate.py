@@ -123,3 +123,53 @@ def test_a_run_costs_its_time_and_not_its_deadline(tmp_path: Path) -> None:
     costs = [made.environments[0].plan.cost.parts["batch demand"] for made in plans]
     deadline, measured = (float(cost.value.amount) for cost in costs)
     assert measured == pytest.approx(deadline * 1508 / 7200, rel=1e-4)
+
+
+QUOTA = {
+    "serving__schedule": "0 6,14,22 * * *",
+    "serving__timeZone": "America/New_York",
+    "serving__rate": "40/s",
+    "serving__retries": 2,
+    "constraints__items": "2M",
+    "constraints__maxReplicas": 6,
+    "platform": {"planning": {"download": "100 MB/s"}, "quota": {"accelerators": {"l4": 2}}},
+}
+"""2,000,000 items at 40/s are 50,000 s of one pod, and 25,000 s (6 h 57 m) of the two that the quota allows. The runs
+are 7 h apart when clocks go forward.
+"""
+
+
+def ways(tmp_path: Path, id_: str, **changes: object) -> list[tuple[str | None, str]]:
+    (tmp_path / ".git").mkdir(exist_ok=True)
+    (tmp_path / "mlspec.yaml").write_text(dumped(changed(spec(), **{**QUOTA, **changes})))
+    lint = mlspec.lint(tmp_path / "mlspec.yaml", today="2026-11-23")
+    return [(one.note, one.help) for one in lint if one.id == id_]
+
+
+def test_a_quota_that_leaves_no_time_between_two_runs_is_not_a_way_out(tmp_path: Path) -> None:
+    """Six partitions are 333,334 items each: 8,334 s and 4 s to download. Three rounds and a retry are 33,352 s."""
+    six = {"serving__partitions": 6, "serving__parallel": 6, "constraints__deadline": "5h"}
+    [(note, help_)] = ways(tmp_path, "MLS409", **six)
+    assert note is not None
+    assert "with `parallel: 2`, a run with one retry takes 9h 15m 52s, and the next one starts after 7h" in note
+    assert help_ == "use another accelerator, or request a quota of `l4: 6`"
+
+
+def test_fewer_at_once_come_with_the_deadline_that_they_need(tmp_path: Path) -> None:
+    """At 60/s, a partition takes 5,556 s and 4 s: four of them in a row are 22,240 s, or 370.7 minutes."""
+    six = {"serving__partitions": 6, "serving__parallel": 6, "constraints__deadline": "5h", "serving__rate": "60/s"}
+    [(_, help_)] = ways(tmp_path, "MLS409", **six)
+    assert help_.startswith("write `parallel: 2` for `demand` and allow a run `deadline: 371m`, or ")
+    obeyed = {**six, "serving__parallel": 2, "constraints__deadline": "371m"}
+    assert [ways(tmp_path, id_, **obeyed) for id_ in ("MLS409", "MLS420", "MLS421", "MLS705")] == [[]] * 4
+
+
+def test_pods_over_the_quota_and_deadlines_over_the_gap_are_no_way_out(tmp_path: Path) -> None:
+    """20 rounds of 50,000 items take 20 x 1,254 s, 418 minutes, and a retry is longer than the 7 h between two runs."""
+    forty = {"serving__partitions": 40, "serving__parallel": 2, "constraints__deadline": "6h"}
+    [(_, help_)] = ways(tmp_path, "MLS420", **forty)
+    assert help_ == (
+        "score fewer items, or run less often than every 7h, or make room for 5 pods at once: `platform.quota` has "
+        "room for 2"
+    )
+    assert ways(tmp_path, "MLS409", **forty) == []

@@ -332,3 +332,10 @@ def test_nothing_is_said_where_nothing_is_scarce(tmp_path: Path) -> None:
     compile_text(tmp_path)
     assert "Peak resource usage" not in run("plan", tmp_path / "mlspec.yaml").out
     assert "Peak resource usage" in run("plan", tmp_path / "mlspec.yaml", "--set", "platform.quota.cpu=9").out
+
+
+def test_a_number_of_pods_that_the_spec_gives_needs_no_reason(tmp_path: Path) -> None:
+    distributed = {"strategy": "data-parallel", "nodes": 2, "processesPerNode": 2}
+    [one] = found(tmp_path, {"accelerators": {"a100-80gb": 1}}, training__distributed=distributed)
+    assert one.note is not None
+    assert one.note.startswith("training 2 x 2; pods over the quota are rejected")

@@ -13,7 +13,7 @@ from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
 from ...plan.choose import count, number, readable
-from ...plan.serving.batch import BatchPlan
+from ...plan.serving.batch import BatchPlan, in_minutes
 from ...system import MLSystem
 from ..lint import rule
 
@@ -69,7 +69,7 @@ def run_beyond_its_deadline(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     for batch, work, length in _measured(plan):
         if length.value > batch.deadline.value:
             took = readable(length.value)
-            yield _finding("MLS420", f"a run takes {took}", batch, work, length)
+            yield _finding("MLS420", f"a run takes {took}", plan, batch, work, length)
 
 
 @rule("MLS421", "warning", "services.*.retries", *NEEDS)
@@ -105,7 +105,7 @@ def no_time_for_a_retry(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     for batch, work, length in _measured(plan):
         retried = Duration(length.value.amount + work.value.amount)
         if batch.part.retries.value and length.value <= batch.deadline.value < retried:
-            yield _finding("MLS421", f"a run with one retry takes {readable(retried)}", batch, work, length)
+            yield _finding("MLS421", f"a run with one retry takes {readable(retried)}", plan, batch, work, length)
 
 
 @rule(
@@ -181,7 +181,12 @@ def _measured(plan: Plan) -> Iterator[tuple[BatchPlan, Because[Duration], Becaus
 
 
 def _finding(
-    id_: Literal["MLS420", "MLS421"], said: str, batch: BatchPlan, work: Because[Duration], length: Because[Duration]
+    id_: Literal["MLS420", "MLS421"],
+    said: str,
+    plan: Plan,
+    batch: BatchPlan,
+    work: Because[Duration],
+    length: Because[Duration],
 ) -> Diagnostic:
     return finding(
         id_,
@@ -189,24 +194,45 @@ def _finding(
         batch.part.rate,
         others=((batch.deadline, "the deadline"),),
         note=f"{length.reason}; Kubernetes stops the run at the deadline, and its scores are incomplete",
-        help=_way_out(batch, work, length.value.amount + work.value.amount),
+        help=_way_out(plan, batch, work, length.value.amount + work.value.amount),
     )
 
 
-def _way_out(batch: BatchPlan, work: Because[Duration], retried: Decimal) -> str:
-    """As many partitions as fit into half of the deadline, which leaves room for a retry, or a longer deadline."""
-    total, rate, most = batch.total, batch.part.rate, batch.scope.system.constraints.max_replicas
+def _way_out(plan: Plan, batch: BatchPlan, work: Because[Duration], retried: Decimal) -> str:
+    """As many partitions as fit into half of the deadline, which leaves room for a retry, or a longer deadline. The
+    pods have to fit into the quota, and the run between two of the schedule.
+    """
+    longer = in_minutes(Duration(retried))
+    wait = f"allow a run `deadline: {longer}`" if longer < batch.gap.value else ""
+    pods = _pods(batch, work)
+    most, why = _room(plan, batch)
+    if pods is None or pods > MOST:
+        return wait or "score fewer items, or run less often"
+    if pods > most:
+        if wait:
+            return f"{wait}; {pods} pods at once would keep it, but {why}"
+        less = f"score fewer items, or run less often than every {batch.gap.value}"
+        return f"{less}, or make room for {count(pods, 'pod')} at once: {why}"
+    parallel = f" and `parallel: {pods}`" if batch.part.parallel.given is not None else ""
+    return ", or ".join(filter(None, (f"write `partitions: {pods}`{parallel}", wait)))
+
+
+def _pods(batch: BatchPlan, work: Because[Duration]) -> int | None:
+    """How many pods at once need half of the deadline; None if they do not even start in that time."""
+    total, rate, items = batch.total, batch.part.rate, batch.items
     assert total is not None
     assert rate is not None
-    items = batch.items
     assert items is not None
     start = float(work.value.amount) - ceil(items.value / float(rate.value))
     room = float(batch.deadline.value.amount) / 2 - start - 1
-    longer = f"allow a run `deadline: {ceil(retried / 60)}m`"
-    if room <= 0:
-        return longer
-    pods = ceil(float(total.value) / (float(rate.value) * room))
-    if most is not None and pods > most.value:
-        return f"{longer}; {pods} pods at once would keep it, but `maxReplicas` allows {most.value}"
-    parallel = f" and `parallel: {pods}`" if batch.part.parallel.given is not None else ""
-    return f"write `partitions: {pods}`{parallel}, or {longer}" if pods <= MOST else longer
+    return ceil(float(total.value) / (float(rate.value) * room)) if room > 0 else None
+
+
+def _room(plan: Plan, batch: BatchPlan) -> tuple[int, str]:
+    """How many pods may run at once, and what says so."""
+    limits = [(MOST, "")]
+    if (most := batch.scope.system.constraints.max_replicas) is not None:
+        limits.append((most.value, f"`maxReplicas` allows {most.value}"))
+    if plan.platform.quota.node is not None and (fits := plan.quota.room(batch)) is not None:
+        limits.append((fits, f"`platform.quota` has room for {fits}"))
+    return min(limits, key=lambda limit: limit[0])

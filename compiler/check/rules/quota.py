@@ -8,9 +8,9 @@ from ...because import Because
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
-from ...plan.choose import count
+from ...plan.choose import count, readable
 from ...plan.service import ServicePlan
-from ...plan.serving.batch import BatchPlan
+from ...plan.serving.batch import BatchPlan, in_minutes
 from ...system import MLSystem
 from ..lint import rule
 
@@ -80,7 +80,7 @@ def _over_maximum(service: ServicePlan, most: Because[int]) -> Iterator[Diagnost
 def _over_quota(plan: Plan, path: str) -> Diagnostic:
     needed, allowed, largest = plan.quota.needed[path], plan.quota.allowed[path], plan.quota.largest(path)
     alike = [share for share in plan.quota.shares if share is largest or share.part is largest.part is not None]
-    reasons = "; ".join(f"{share.name}: {share.pods.reason}" for share in alike)
+    reasons = [f"{share.name}: {share.pods.reason}" for share in alike if share.pods.reason]
     kind = path.rpartition("accelerators.")[2] if path.startswith("accelerators.") else ""
     much = f"{needed.value} x `{kind}`" if kind else f"{needed.value}{_UNITS[path]}"
     rolled = any(service.workload.keeps_old_whole.value for service in plan.online.values())
@@ -90,7 +90,9 @@ def _over_quota(plan: Plan, path: str) -> Diagnostic:
         f"at the worst moment the system needs {much}, but the quota is {allowed.value}",
         *largest.places(path),
         others=((allowed, "the quota"),),
-        note=f"{needed.reason}; {reasons}; pods over the quota are rejected{also}",
+        note="; ".join(
+            [needed.reason, *reasons, *_too_slow(plan, largest.part), f"pods over the quota are rejected{also}"]
+        ),
         help=", or ".join(_ways_out(plan, path, kind)),
     )
 
@@ -106,7 +108,27 @@ def _ways_out(plan: Plan, path: str, kind: str) -> Iterator[str]:
         key = "max" if part.scales.value else "min"
         yield f"write `replicas: {{{key}: {most}}}` for `{part.part.own_name.value}`"
     if isinstance(part, BatchPlan) and most > 0:
-        yield f"write `parallel: {most}` for `{part.part.own_name.value}`"
+        yield from _fewer_at_once(part, most)
     if kind:
         yield "use another accelerator"
     yield f"request a quota of `{kind or path}: {plan.quota.needed[path].value}`"
+
+
+def _fewer_at_once(batch: BatchPlan, most: int) -> Iterator[str]:
+    """Fewer partitions at once, with a deadline that the run then keeps, unless the next one starts before that."""
+    fewer, took = f"write `parallel: {most}` for `{batch.part.own_name.value}`", batch.retried(most)
+    if took is None or took <= batch.deadline.value:
+        yield fewer
+    elif (longer := in_minutes(took)) < batch.gap.value:
+        yield f"{fewer} and allow a run `deadline: {longer}`"
+
+
+def _too_slow(plan: Plan, part: ServicePlan | BatchPlan | None) -> Iterator[str]:
+    """Why fewer partitions at once are no way out."""
+    if not isinstance(part, BatchPlan) or (most := plan.quota.most(part)) < 1:
+        return
+    took = part.retried(most)
+    if took is not None and took > part.deadline.value and in_minutes(took) >= part.gap.value:
+        again = " with one retry" if part.part.retries.value else ""
+        said = f"with `parallel: {most}`, a run{again} takes {readable(took)}"
+        yield f"{said}, and the next one starts after {part.gap.value}"

@@ -150,16 +150,21 @@ class QuotaPlan:
 
     def most(self, part: ServicePlan | BatchPlan) -> int:
         """How many replicas or parallel partitions fit in every quota if nothing else changes."""
+        pods = self.room(part)
+        assert pods is not None  # the quota of something that it uses is exceeded
+        if isinstance(part, BatchPlan):
+            return pods
+        return pods // 2 if part.workload.keeps_old_whole.value else pods - int(not part.in_place.value)
+
+    def room(self, part: ServicePlan | BatchPlan) -> int | None:
+        """How many of its pods fit in every quota next to those of the others; None if no quota limits them."""
         own = [share for share in self.shares if share.part is part]
         rooms = []
         for path, left in self.left.items():
             taken = sum(share.pods.value * _size(share.each[path].value) for share in own if path in share.each)
             if taken:
                 rooms.append((_size(left.value) + taken) // _size(own[0].each[path].value))
-        pods = int(min(rooms))
-        if isinstance(part, BatchPlan):
-            return pods
-        return pods // 2 if part.workload.keeps_old_whole.value else pods - int(not part.in_place.value)
+        return max(0, int(min(rooms))) if rooms else None
 
 
 # The parts

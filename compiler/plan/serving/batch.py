@@ -22,7 +22,7 @@ from .disk import needed
 from .files import ModelFiles, bytes_of, transfer
 from .identity import service_name
 
-__all__ = ["BatchPlan"]
+__all__ = ["BatchPlan", "in_minutes"]
 
 BASE_MEMORY = 2**30
 """Bytes for an interpreter, its libraries, and the rows in memory: an initial guess, until someone measures it."""
@@ -145,6 +145,13 @@ class BatchPlan:
         """How long a run takes without retries, if that can be known."""
         return _length(self.work, self.rounds) if self.work is not None else None
 
+    def retried(self, parallel: int) -> Duration | None:
+        """How long a run takes with one retry, if this many partitions run in parallel; None if that is unknown."""
+        if self.work is None:
+            return None
+        rounds = -(-self.part.partitions.value // parallel)
+        return Duration(self.work.value.amount * (rounds + bool(self.part.retries.value)))
+
     @cached_property
     def least_rate(self) -> Because[Rate] | None:
         """The items that a pod must score per second to keep the deadline; None if the number of items is unknown."""
@@ -204,6 +211,11 @@ class BatchPlan:
     def overdue(self) -> Because[Duration]:
         """The time since the last start after which a run counts as missed."""
         return cron.overdue(self.longest_gap, self.part.time_zone)
+
+
+def in_minutes(length: Duration) -> Duration:
+    """A deadline that is long enough, in whole minutes."""
+    return Duration.parse(f"{math.ceil(length.amount / 60)}m")
 
 
 def _never_done(rate: Because[Rate]) -> Refusal:
