@@ -70,7 +70,7 @@ def _first(folder: Folder, others: Iterable[Folder]) -> Folder | None:
 
 
 def _folders(plan: Plan) -> list[Folder]:
-    """The folders that an environment writes, without those of which something is wrong, which is said already."""
+    """The folders that an environment writes, but none that something is wrong with: that is reported already."""
     found = []
     for read in (_outputs, _capture, _learned):
         try:
