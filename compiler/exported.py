@@ -42,6 +42,10 @@ class Exported(Record):
     counter: bool = False
     since: Literal["", "age", "daily"] = ""
     """What a condition compares instead of the value: the age of a timestamp, or the increase in a day."""
+    looks: int = 0
+    """The most seconds between two looks of mlspec's own process at an age; 0 if it looks once in each interval. An age
+    that is read once a day grows for a day.
+    """
     metric: str = ""
     """The metric of the catalog that stands for it in `monitoring.rules`."""
     of: str = ""
@@ -225,6 +229,7 @@ CONTRACT: tuple[Exported, ...] = (
         labels=("view",),
         help="The event time of the newest record that the feature view contains, in Unix time.",
         since="age",
+        looks=60,
         metric="feature-age",
         of="view",
         alert="ModelFeaturesStale",
@@ -236,6 +241,7 @@ CONTRACT: tuple[Exported, ...] = (
         labels=(),
         help="The time of the newest prediction that was logged, in Unix time.",
         since="age",
+        looks=300,
         metric="capture-age",
         alert="ModelCaptureStopped",
         signal="loop-broken",

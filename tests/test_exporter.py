@@ -19,6 +19,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from mlspec.compiler.exported import CONTRACT
+from mlspec.compiler.pace import settles
 from mlspec.runtime.conditions import Unreadable
 from mlspec.runtime.diagnose import remote
 from mlspec.runtime.diagnose.diagnosis import Diagnosis
@@ -28,7 +29,7 @@ from mlspec.runtime.exporter.exposition import text_of
 from mlspec.runtime.exporter.history import KEPT, History
 from mlspec.runtime.exporter.jobs import Job, jobs_of
 from mlspec.runtime.exporter.requests import asks, requested
-from mlspec.runtime.exporter.rounds import BEFORE, Rounds, settles
+from mlspec.runtime.exporter.rounds import BEFORE, Rounds
 from mlspec.runtime.measure.measured import Measured, Series, write
 
 DAY = 86_400.0

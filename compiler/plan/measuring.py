@@ -10,13 +10,16 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..because import Because, because, fixed, text
-from ..exported import condition
+from ...schema.units import Duration
+from ..because import Because, because, decision, fixed, text
+from ..exported import Exported, condition
 from ..finding import Refusal, refusal
+from ..pace import settles
 from ..record import Record
 from ..system import AlertRule, Capture, Condition, DataSource, Input, Model, Output, Release
 from ..words import listing
 from .alerting.due import NEW_LABELS, read
+from .choose import readable as in_words
 from .service import ServicePlan
 from .serving.batch import BatchPlan
 
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from . import Plan
     from .data.drift import DriftPlan, Watched
 
-__all__ = ["METRICS", "OWN", "REQUESTS", "Compared", "MeasuringPlan", "measured", "measures"]
+__all__ = ["METRICS", "OWN", "REQUESTS", "Compared", "MeasuringPlan", "Seen", "measured", "measures", "seen"]
 
 METRICS = 9464
 """The port of the metrics: the default port of OpenTelemetry's Prometheus exporter."""
@@ -51,9 +54,18 @@ def measures(plan: Plan, rule: AlertRule | Condition) -> bool:
     if metric.query is not None:
         return False
     exported = condition(rule.metric.value)
-    if exported is None:
-        return metric.needs_labels.value
+    return metric.needs_labels.value if exported is None else exports(plan, exported)
+
+
+def exports(plan: Plan, exported: Exported) -> bool:
+    """Whether the process exports a metric of the contract, if there is a process."""
     return exported.monitor in OWN or (exported.monitor == "features" and plan.store is not None)
+
+
+def seen(plan: Plan, exported: Exported) -> Seen | None:
+    """How the process reads a time whose age alerts compare; None if a job of the author exports it."""
+    process = plan.measuring if exports(plan, exported) else None
+    return process.sees(exported) if process is not None else None
 
 
 OWN = ("quality", "labels", "drift", "data", "capture")
@@ -68,6 +80,20 @@ class Compared(Record):
     """`feature` or `prediction`."""
     method: Because[str]
     limits: Watched
+
+
+class Seen(Record):
+    """How a time is read."""
+
+    every: Because[Duration]
+    """The time between two looks."""
+    behind: Because[Duration]
+    """How old the newest one is at a look when all is well."""
+
+    @property
+    def oldest(self) -> Because[Duration]:
+        """The age just before the next look, when all is well."""
+        return _oldest(self.every, self.behind)
 
 
 class MeasuringPlan:
@@ -234,6 +260,17 @@ class MeasuringPlan:
         store = self.plan.store
         return text("{folder}/measured", folder=store.folder) if store is not None else None
 
+    # How late it sees something
+
+    def sees(self, exported: Exported) -> Seen:
+        """When it reads a time whose age alerts compare, and how old that is at the moment."""
+        interval, labels = self.plan.system.monitoring.interval, self.plan.system.data.labels
+        if exported.looks:
+            every = _looks(interval, exported.looks)
+            behind = _in_a_file(self.part.every) if exported.monitor == "capture" else fixed(Duration(0), "as it is")
+            return Seen(every=every, behind=behind)
+        return Seen(every=interval, behind=_settled(interval, labels.delay if labels is not None else None))
+
     # What it starts
 
     @cached_property
@@ -267,6 +304,33 @@ class MeasuringPlan:
         return text(
             f"http://{{name}}.{{namespace}}:{REQUESTS}/retrain", name=self.name, namespace=self.plan.namespace
         ).also(self.triggers)
+
+
+@decision
+def _looks(interval: Because[Duration], most: int) -> tuple[Duration, str]:
+    every = min(interval.value, Duration(most))
+    return every, f"{in_words(every)} until the next look at it"
+
+
+@decision
+def _in_a_file(every: Because[Duration]) -> tuple[Duration, str]:
+    return every.value, f"{in_words(every.value)} until its file is finished"
+
+
+@decision
+def _settled(interval: Because[Duration], delay: Because[Duration] | None) -> tuple[Duration, str]:
+    settling = Duration(round(settles(float(interval.value.amount))))
+    said = f"{in_words(settling)} until records have arrived"
+    if delay is None:
+        return settling, said
+    return Duration(settling.amount + delay.value.amount), f"{in_words(delay.value)} until labels arrive + {said}"
+
+
+@decision
+def _oldest(every: Because[Duration], behind: Because[Duration]) -> tuple[Duration, str]:
+    total = Duration(every.value.amount + behind.value.amount)
+    between = f"{in_words(every.value)} between two measurements"
+    return total, f"{behind.reason} + {between}" if behind.value.amount else between
 
 
 def single(tensor: Input | Output) -> bool:

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event, Lock, Thread
 from typing import Any
 
 from ...compiler.record import Record
@@ -23,6 +23,7 @@ from ..diagnose.settings import settings_of
 from ..diagnose.view import view_of
 from ..lines import say
 from ..measure.measured import read_json, write_json
+from .ages import Ages, ages_of
 from .cluster import CRON_JOB, CRON_WORKFLOW, Api, ApiError, Schedule, inside_a_pod, local
 from .exposition import CONTENT_TYPE, text_of
 from .history import History
@@ -71,6 +72,7 @@ class Exporter:
         self.pause = min(PAUSE, shortest / 20)
         self.history = History(state / "measured", math.ceil((self.settings.delay or 0) / shortest))
         self.rounds = Rounds(jobs, self.history, lambda line: say(sys.stdout, line))
+        self.ages = Ages(ages_of(self.monitoring, self.settings.interval), lambda line: say(sys.stdout, line))
         namespace = str(self.monitoring.get("namespace", ""))
         self._api: Api | None = local(api, namespace) if api is not None else inside_a_pod(namespace)
         self._state = state
@@ -78,7 +80,7 @@ class Exporter:
 
     def diagnosis(self) -> Diagnosis:
         """What the results say now."""
-        return diagnose(view_of(self.history.all(), self.clock()), self.settings)
+        return diagnose(view_of((*self.history.all(), *self.ages.of("features")), self.clock()), self.settings)
 
     def conclude(self) -> None:
         """Write the newest diagnosis, and say it in the log."""
@@ -91,7 +93,7 @@ class Exporter:
     def metrics(self, _: Any) -> Page:
         """All series, for Prometheus."""
         common = {name: str(self.monitoring.get(name, "")) for name in ("namespace", "service")}
-        text = text_of(self.history.newest(), self.rounds.succeeded, common)
+        text = text_of(self.ages.over(self.history.newest()), self.rounds.succeeded, common)
         return Page(body=text, kind=CONTENT_TYPE)
 
     def explained(self, _: Any) -> Page:
@@ -134,6 +136,7 @@ def exporter(request: Request) -> int:
         return UNREADABLE
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: ended.set())
+    Thread(target=made.ages.watch, args=(ended, made.clock), name="ages", daemon=True).start()
     while not ended.is_set():
         if made.rounds.run(made.clock(), made.clock):
             made.conclude()

@@ -10,12 +10,15 @@ from ...compiler.record import Record
 from ..conditions import Unreadable
 from ..measure.measured import Measured, Series
 
-__all__ = ["DAY", "Job", "jobs_of"]
+__all__ = ["DAY", "Job", "jobs_of", "newest_features", "newest_prediction"]
 
 DAY = 86400.0
 
 RESULT = re.compile(r"features-([0-9]{1,12})\.json")
 """A result of the job that fills the feature store, with its time."""
+
+NEWEST = "newest.json"
+"""The last one."""
 
 
 class Job(Record):
@@ -119,33 +122,58 @@ def _capture(config: Any, period: float) -> Job:
     """When predictions were last logged; the job of the quality says it, too, if there is one."""
 
     def measure(at: float) -> tuple[Measured, ...]:
-        from ..quality.config import part, text_of
-        from ..quality.sources import newest_time
+        from ..quality.config import part
 
-        capture = part(part(config, "monitoring", "the configuration"), "capture", "`monitoring`")
-        newest = newest_time(text_of(capture, "uri", "`monitoring.capture`"), at)
-        name = "mlspec_capture_newest_timestamp_seconds"
-        series = (Series(name=name, labels={}, value=newest),) if newest is not None else ()
+        series = newest_prediction(part(config, "monitoring", "the configuration"), at)
         return (Measured(monitor="capture", time=at, window=(at - period, at), series=series),)
 
     return Job(name="capture", monitors=("capture",), period=period, measure=measure)
 
 
+def newest_prediction(monitoring: dict[str, Any], at: float) -> tuple[Series, ...]:
+    """When the newest prediction before a time was logged."""
+    from ..quality.config import part, text_of
+    from ..quality.sources import newest_time
+
+    capture = part(monitoring, "capture", "`monitoring`")
+    newest = newest_time(text_of(capture, "uri", "`monitoring.capture`"), at)
+    name = "mlspec_capture_newest_timestamp_seconds"
+    return (Series(name=name, labels={}, value=newest),) if newest is not None else ()
+
+
 def _features(monitoring: dict[str, Any], period: float) -> Job:
-    """The newest result of the job that fills the feature store, which it leaves as a file."""
+    """What the job that fills the feature store leaves as a file after each of its runs."""
 
     def measure(at: float) -> tuple[Measured, ...]:
-        from ..measure.measured import measured_of
-        from ..measure.places import inside, place
-        from ..measure.settings import document_at
-
-        folder = str(monitoring["featureResults"])
-        names = [path.rpartition("/")[2] for path, directory in inside(place(folder)) if not directory]
-        times = {int(found[1]): name for name in names if (found := RESULT.fullmatch(name))}
-        newest = max((time for time in times if time <= at + period), default=None)
-        if newest is None:
-            raise Unreadable(f"{folder} has no result of the job that fills the feature store")
-        result = measured_of(document_at(f"{folder}/{times[newest]}"), times[newest])
+        result = _result_at(monitoring, at + period)
         return (result.but(time=at, window=(at - period, at)),)
 
     return Job(name="features", monitors=("features",), period=period, measure=measure)
+
+
+def newest_features(monitoring: dict[str, Any], at: float) -> tuple[Series, ...]:
+    """The newest records of the feature views. The result of the last run is also a file with a fixed name, so that no
+    look lists the results of a year.
+    """
+    from ..measure.measured import measured_of
+    from ..measure.settings import document_at
+
+    uri = f"{monitoring['featureResults']}/{NEWEST}"
+    try:
+        return measured_of(document_at(uri), NEWEST).series
+    except FileNotFoundError:
+        return _result_at(monitoring, at).series  # a job of before that file
+
+
+def _result_at(monitoring: dict[str, Any], until: float) -> Measured:
+    from ..measure.measured import measured_of
+    from ..measure.places import inside, place
+    from ..measure.settings import document_at
+
+    folder = str(monitoring["featureResults"])
+    names = [path.rpartition("/")[2] for path, directory in inside(place(folder)) if not directory]
+    times = {int(found[1]): name for name in names if (found := RESULT.fullmatch(name))}
+    newest = max((time for time in times if time <= until), default=None)
+    if newest is None:
+        raise Unreadable(f"{folder} has no result of the job that fills the feature store")
+    return measured_of(document_at(f"{folder}/{times[newest]}"), times[newest])

@@ -10,23 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
+from ...compiler.pace import settles
 from ...compiler.record import Record
 from ..conditions import Unreadable
 from .history import History
 from .jobs import Job
 
-__all__ = ["Rounds", "settles"]
+__all__ = ["Rounds"]
 
 BEFORE = 8
 """The windows that are measured after a start: with days, the same weekday of the week before is among them."""
-
-LONGEST = 900.0
-"""The most seconds that records may take to arrive: three times as long as a recorder keeps a file open."""
-
-
-def settles(period: float) -> float:
-    """How long after the end of a window its records are complete, in seconds."""
-    return min(LONGEST, period / 4)
 
 
 class Failed(Record):

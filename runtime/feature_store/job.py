@@ -28,6 +28,9 @@ from .windows import aggregated, between, moments
 __all__ = ["main"]
 
 DONE, UNREADABLE, USAGE, NO = 0, 1, 2, 42
+
+NEWEST = "newest.json"
+"""The result of the last run, which the process that measures reads in every minute."""
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
 
@@ -83,7 +86,8 @@ def _measured(config: dict[str, Any], ends: dict[str, int | None], now: int) -> 
         if end is not None
     ]
     result = {"version": 1, "monitor": "features", "time": now, "window": {"start": now, "end": now}, "series": series}
-    write_text(Place.of(config["measured"]), f"features-{now}.json", json.dumps(result))
+    for name in (f"features-{now}.json", NEWEST):  # with a fixed name, one read finds it
+        write_text(Place.of(config["measured"]), name, json.dumps(result))
 
 
 # One view

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import posixpath
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from pyarrow import fs
 from ...compiler.record import Record
 from ..conditions import Unreadable, shown
 
-__all__ = ["Place", "inside", "place"]
+__all__ = ["Place", "inside", "newest_first", "place"]
 
 SCHEMES = ("file", "s3", "gs")
 
@@ -52,6 +53,26 @@ def inside(folder: Place) -> list[tuple[str, bool]]:
         raise Unreadable(f"{folder.uri} cannot be listed: {_first_line(wrong)}") from None
     named = [(each.path, each.type == fs.FileType.Directory, each.base_name) for each in found]
     return sorted((path, directory) for path, directory, name in named if name and name[0] not in "._")
+
+
+def newest_first(folder: Place) -> list[tuple[Place, float]]:
+    """The files below a folder with when each was written, in Unix time, the newest first; infinite if the store does
+    not say it. Names that start with `.` or `_` are skipped. Raises Unreadable if there is no folder.
+    """
+    try:
+        found = folder.files.get_file_info(fs.FileSelector(folder.path, allow_not_found=False, recursive=True))
+    except OSError as wrong:
+        raise Unreadable(f"{folder.uri} cannot be listed: {_first_line(wrong)}") from None
+    written = [
+        (folder.below(each.path), each.mtime_ns / 1e9 if each.mtime_ns is not None else math.inf)
+        for each in found
+        if each.type != fs.FileType.Directory and not _hidden(posixpath.relpath(each.path, folder.path))
+    ]
+    return sorted(written, key=lambda one: -one[1])
+
+
+def _hidden(path: str) -> bool:
+    return any(name[0] in "._" for name in path.split("/") if name)
 
 
 def _first_line(wrong: Exception) -> str:

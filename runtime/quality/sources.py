@@ -4,6 +4,7 @@ text: no row says what a column of ids is, and `0042` is not 42.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from ..conditions import Unreadable, shown
-from ..measure.places import Place, inside, place
+from ..measure.places import Place, inside, newest_first, place
 from ..measure.tables import TIME, batches, files_of
 from .config import LabelSource
 
@@ -43,15 +44,26 @@ def newest_time(uri: str, at: float) -> float | None:
     last = f"date={datetime.fromtimestamp(at, UTC).date()}"
     folders = [path for path, directory in inside(place(uri)) if directory and _DAY.fullmatch(_name(path))]
     for folder in sorted((one for one in folders if _name(one) <= last), reverse=True):
-        found = [
-            moments[moments < at]
-            for batch in batches([f"{uri.rstrip('/')}/{_name(folder)}"], [TIME])
-            for moments in [instants(batch.column(TIME))]
-        ]
-        newest = [float(moments.max()) for moments in found if len(moments)]
-        if newest:
-            return max(newest)
+        newest = _newest_in(place(f"{uri.rstrip('/')}/{_name(folder)}"), at)
+        if newest is not None:
+            return newest
     return None
+
+
+def _newest_in(folder: Place, at: float) -> float | None:
+    """The newest time in a folder. A file has no record from after it was written, so files that are older than the
+    newest record are not read: a day can have thousands.
+    """
+    newest: float | None = None
+    for file, written in newest_first(folder):
+        if newest is not None and newest >= written:
+            break
+        for batch in batches([file.uri], [TIME]):
+            moments = instants(batch.column(TIME))
+            some = moments[moments < at]
+            if len(some):
+                newest = max(float(some.max()), newest if newest is not None else -math.inf)
+    return newest
 
 
 def _name(path: str) -> str:

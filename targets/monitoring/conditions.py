@@ -18,10 +18,10 @@ from ...compiler.system import AlertRule, CustomMetric
 from ...schema.units import Duration, Measure
 from . import quality
 from .alert import Watched, escaped
-from .jobs import Judged, Needed, number, sampled, series, told
+from .jobs import Judged, Needed, number, read_as, sampled, series, told
 from .proof import Alert
 from .proofs import bounds
-from .proofs.bounds import Bound
+from .proofs.bounds import Bound, Read
 from .proofs.contract import ONE, OTHER
 
 __all__ = ["judged"]
@@ -48,7 +48,7 @@ def judged(plan: Plan, watched: Watched, rule: AlertRule) -> Iterator[Judged]:
     if metric.query is not None:
         yield _queried(watched, rule, metric, metric.query, interval)
     elif exported is not None:
-        yield _exported(watched, rule, metric, exported, interval)
+        yield _exported(watched, rule, metric, exported, interval, read_as(plan, exported))
     elif metric.needs_labels.value:
         raised = quality.Told(
             severity=rule.severity,
@@ -136,8 +136,9 @@ def _blind(watched: Watched, rule: AlertRule, value: Because[str], interval: Bec
 
 
 def _exported(
-    watched: Watched, rule: AlertRule, metric: CustomMetric, exported: Exported, interval: Because[Duration]
-) -> Judged:
+    watched: Watched, rule: AlertRule, metric: CustomMetric, exported: Exported, interval: Because[Duration],
+    read: Read | None,
+) -> Judged:  # fmt: skip
     of = {exported.of: rule.of} if exported.of and rule.of is not None else {}
     selected = series(watched, exported.name, **of).also(rule.metric)
     by = f" by ({exported.of})" if exported.of and not of else ""
@@ -147,7 +148,7 @@ def _exported(
         "daily": f"sum{by} (increase({{selected}}[{DAY}]))",
     }
     value = text(templates[exported.since], selected=selected)
-    bound = _bound(watched, rule, exported)
+    bound = _bound(watched, rule, exported).but(read=read)
     well = bounds.well(bound, since=exported.since)
     prove = {"": bounds.bounded, "age": bounds.old, "daily": bounds.grown}[exported.since]
     return Judged(

@@ -6,17 +6,19 @@ and each job has one on its last success. A job that has never run has both.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.emit.dump import plain
-from ...compiler.exported import Monitor, Signal, named
+from ...compiler.exported import Exported, Monitor, Signal, named
 from ...compiler.plan import Plan
 from ...compiler.plan.alerting.failures import SIGNALS, Failure
+from ...compiler.plan.choose import whole_seconds
 from ...compiler.plan.data.diagnosis import Diagnosis
-from ...compiler.plan.measuring import OWN, MeasuringPlan
+from ...compiler.plan.measuring import OWN, MeasuringPlan, seen
 from ...compiler.promql import promql, span
 from ...compiler.record import Record
 from ...schema.units import Duration
@@ -24,11 +26,11 @@ from .alert import Watched, alert, escaped
 from .files import rule_files
 from .proof import Alert
 from .proofs import alike, bounds, monitors
-from .proofs.bounds import Bound
+from .proofs.bounds import Bound, Read
 from .proofs.contract import NOW, Well, sample
 from .proofs.monitors import Missed
 
-__all__ = ["Judged", "Needed", "artifacts", "number", "one_group", "remembered", "sampled", "series", "told"]
+__all__ = ["Judged", "Needed", "artifacts", "number", "one_group", "read_as", "remembered", "sampled", "series", "told"]
 
 LAST = "mlspec_monitor_last_success_timestamp_seconds"
 
@@ -112,6 +114,15 @@ def remembered(interval: Because[Duration]) -> Because[str]:
     an hour, so that an engineer sees the alert.
     """
     return interval.map(lambda one: span(one, 4, least=60))
+
+
+def read_as(plan: Plan, exported: Exported) -> Read | None:
+    """How the process that measures reads a time, in scenes; None for a value, and if a job of the author does."""
+    how = seen(plan, exported) if exported.since == "age" else None
+    if how is None:
+        return None
+    every = max(1, math.ceil(how.every.value.amount / 60))
+    return Read(every=every, behind=whole_seconds(how.behind.value))
 
 
 def told(

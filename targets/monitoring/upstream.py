@@ -14,7 +14,7 @@ from ...compiler.plan.choose import readable, whole_seconds
 from ...compiler.plan.data.quality import label_limit
 from ...schema.units import Duration
 from .alert import Watched
-from .jobs import Judged, Needed, sampled, series, told
+from .jobs import Judged, Needed, read_as, sampled, series, told
 from .proofs import bounds
 from .proofs.bounds import Bound
 
@@ -63,7 +63,13 @@ def _judged(
         wait=fixed("15m", "longer than a restart of Prometheus"),
     )
     own = {name: label.value for name, label in labels.items()}
-    bound = Bound(series=sampled(watched, exported.name, **own), other="", limit=whole_seconds(limit.value), labels=own)
+    bound = Bound(
+        series=sampled(watched, exported.name, **own),
+        other="",
+        limit=whole_seconds(limit.value),
+        labels=own,
+        read=read_as(plan, exported),
+    )
     well = bounds.well(bound, since="age")
     needed = Needed(name=exported.name, selected=selected, interval=plan.system.monitoring.interval, well=well)
     return Judged(rules=(bounds.old(bound, rule),), needed=(needed,), causes=others)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..lint import Rule
 from . import (
+    ages,
     arguments,
     arrival,
     batch,
@@ -188,6 +189,7 @@ RULES: tuple[Rule, ...] = (
     capture.column_given_twice,
     capture.personal_data_in_the_clear,
     capture.kept_too_short,
+    ages.age_between_two_looks,
     llm.no_token_limit,
     llm.unversioned_prompt,
     llm_fit.context_overrun,

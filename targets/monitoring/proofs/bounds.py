@@ -11,9 +11,25 @@ from ..proof import DAY, Alert, Flows, Scene, fired, proven, silent
 from .contract import NOW, Breach, Levels, Well, began, exact, never, pace
 from .pods import length, wait
 
-__all__ = ["Bound", "bounded", "grown", "old", "well"]
+__all__ = ["Bound", "Read", "bounded", "grown", "old", "well"]
 
 HOUR = 60
+
+
+class Read(Record):
+    """How the process that measures reads a time."""
+
+    every: int
+    """Minutes between two looks."""
+    behind: int
+    """Seconds that the newest time is behind at a look when all is well."""
+
+    def samples(self, minutes: int, step: int = 1) -> str:
+        """The times that are exported: each stays until the next look."""
+        if self.every == 1:
+            return counter([(minutes, 60)], step, -float(self.behind))
+        looks = range(0, minutes + 1, self.every)
+        return gauge([(self.every, 60 * at - self.behind) for at in looks], step)
 
 
 class Bound(Record):
@@ -29,6 +45,8 @@ class Bound(Record):
     """What the alert asks for, besides the labels that every series has."""
     shown: Mapping[str, str] = {}
     """The labels of the series that the alert shows."""
+    read: Read | None = None
+    """How a time is read; None if a job of the author exports it as it likes."""
 
     def level(self, share: float) -> float:
         """A value beyond the limit by a share of it; negative shares keep the bound."""
@@ -92,11 +110,27 @@ def old(bound: Bound, alert: Alert) -> Alert:
         lag = counter([(due + 3, 60)], start=-float(limit))
         kept = {bound.series: lag} | _fresh(bound, due + 3)
         yield Scene(name="the age is always the limit", series=kept, checks=silent(alert, due, due + 3))
+        if bound.read is not None:
+            yield _between_looks(bound, bound.read, alert)
 
     def healthy(flows: Flows) -> Series:
-        return {bound.series: counter([(length(flows), 60)])} | _fresh(bound, length(flows))
+        minutes = length(flows)
+        newest = bound.read.samples(minutes) if bound.read is not None else counter([(minutes, 60)])
+        return {bound.series: newest} | _fresh(bound, minutes)
 
     return proven(alert, scenes, healthy)
+
+
+def _between_looks(bound: Bound, read: Read, alert: Alert) -> Scene:
+    """The alert is silent all the time until the next look, and until the one after that."""
+    step = pace(read.every)
+    minutes = 2 * read.every
+    others = {bound.other: counter([(minutes, 60)], step)} if bound.other else {}
+    checks = silent(alert, read.every - step, minutes - step, minutes)
+    series = {bound.series: read.samples(minutes, step)} | others
+    return Scene(
+        name="the newest time is as old as a look finds it", series=series, checks=checks, every=step, step=step
+    )
 
 
 def _fresh(bound: Bound, minutes: int) -> Series:

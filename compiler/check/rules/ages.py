@@ -1,0 +1,101 @@
+"""The rule on ages: one that is measured more rarely than its bound allows is beyond it while all is well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil
+
+from ....schema.units import Duration, Measure
+from ...because import Because
+from ...diagnostics import Diagnostic
+from ...exported import Exported, condition
+from ...finding import finding
+from ...plan import Plan
+from ...plan.choose import readable
+from ...plan.measuring import seen
+from ...system import MLSystem
+from ..lint import rule
+
+__all__ = ["age_between_two_looks"]
+
+Limit = Because[Duration] | Because[Measure]
+
+HELP = {
+    "label-age": "write `{key}: {longer}`, or measure more often with a shorter `monitoring.interval`",
+    "capture-age": "write `{key}: {longer}`, or finish files sooner with `monitoring.capture.every`",
+    "feature-age": "write `{key}: {longer}`",
+}
+"""What to write, by metric."""
+
+
+@rule(
+    "MLS795",
+    "error",
+    "monitoring.rules.*.metric",
+    "monitoring.rules.*.max",
+    "monitoring.capture",
+    "monitoring.interval",
+    "data.labels.delay",
+    "features.views.*.maxAge",
+)
+def age_between_two_looks(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Bound on an age that is exceeded between two measurements.
+
+    Why: an alert compares now with the newest time that was measured. That time stays as it is until the next
+    measurement, so its age grows by the time between two of them. With a shorter bound, the alert fires while all is
+    well, and may keep a training run from starting.
+
+    Bad:
+        data:
+          columns: [{name: is_fraud, dtype: bool, available: after-outcome}]
+          labels: {column: is_fraud, delay: 45d}
+        monitoring:
+          capture: {by: client, to: s3://feedback/fraud, id: payment_id}
+          quality: {metric: recall, min: 0.6}
+          rules: [{metric: label-age, max: 45d}]
+    Good:
+        data:
+          columns: [{name: is_fraud, dtype: bool, available: after-outcome}]
+          labels: {column: is_fraud, delay: 45d}
+        monitoring:
+          capture: {by: client, to: s3://feedback/fraud, id: payment_id}
+          quality: {metric: recall, min: 0.6}
+          rules: [{metric: label-age, max: 47d}]
+    """
+    for name, key, limit in _bounds(system):
+        exported = condition(name)
+        if exported is not None and exported.since == "age":
+            yield from _between(plan, exported, key, limit)
+
+
+def _bounds(system: MLSystem) -> Iterator[tuple[str, str, Limit]]:
+    """Each bound that may be on an age: its metric, and the field with its value."""
+    for bound in system.monitoring.rules:
+        exported = condition(bound.metric.value)
+        if bound.max is not None and exported is not None and exported.since == "age":
+            yield exported.metric, "max", bound.max
+    for view in system.features.views if system.features is not None else ():
+        if view.max_age is not None:
+            yield "feature-age", "maxAge", view.max_age
+
+
+def _between(plan: Plan, exported: Exported, key: str, limit: Limit) -> Iterator[Diagnostic]:
+    how = seen(plan, exported)
+    if how is None or limit.value.amount > how.oldest.value.amount:
+        return
+    longer = _longer(float(how.oldest.value.amount + how.every.value.amount / 4))
+    yield finding(
+        "MLS795",
+        f"`{exported.metric}` is up to {readable(how.oldest.value)} while all is well, so this alert fires then",
+        limit,
+        note=f"{how.oldest.reason}; an alert that fires without a fault hides one",
+        help=HELP[exported.metric].format(key=key, longer=longer),
+    )
+
+
+def _longer(seconds: float) -> str:
+    """Rounded up to whole minutes, hours, or days."""
+    for unit, size, most in (("m", 60, 7200), ("h", 3600, 259200)):
+        if seconds < most:
+            return f"{ceil(seconds / size)}{unit}"
+    return f"{ceil(seconds / 86400)}d"

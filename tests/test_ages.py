@@ -1,0 +1,206 @@
+"""Ages that alerts compare with a bound, sampled as the process that measures samples them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import mlspec
+from mlspec.api import Result
+from mlspec.compiler.exported import CONTRACT, Exported, Monitor
+from mlspec.compiler.plan import Plan
+from mlspec.compiler.plan.measuring import Seen, seen
+from mlspec.runtime.exporter.ages import Age, Ages, ages_of
+from mlspec.runtime.exporter.history import History
+from mlspec.runtime.exporter.jobs import NEWEST, Job
+from mlspec.runtime.exporter.rounds import Rounds
+from mlspec.runtime.feature_store import job as feature_job
+from mlspec.runtime.measure import tables
+from mlspec.runtime.measure.measured import Measured, Series, write
+from mlspec.runtime.quality import sources
+
+from .support import EXAMPLES, files
+
+DAY = 86_400.0
+NOW = 1_764_028_800.0
+MINUTE = 60.0
+
+AGES = [one for one in CONTRACT if one.since == "age"]
+
+
+def example() -> Result:
+    [spec] = [path for path in EXAMPLES if path.name == "fraud-scorer"]
+    return mlspec.compile(spec / "mlspec.yaml")
+
+
+def plan_of(result: Result) -> Plan:
+    return next(one.plan for one in result._compiled.environments if one.name == "production")
+
+
+def read_again(one: Exported, how: Seen, value: Callable[[float], float], folder: Path) -> Callable[[float], float]:
+    """What the process exports at a time, with its own pace."""
+    monitor: Monitor = one.monitor or "labels"
+
+    def series(at: float) -> tuple[Series, ...]:
+        return (Series(name=one.name, labels={}, value=value(at)),)
+
+    every = float(how.every.value.amount)
+    if one.looks:
+        ages = Ages((Age(monitor=monitor, every=every, read=series),), print)
+
+        def look(now: float) -> float:
+            ages.look(now)
+            return ages.over(())[0].series[0].value
+
+        return look
+
+    def measure(at: float) -> tuple[Measured, ...]:
+        return (Measured(monitor=monitor, time=at, window=(at - every, at), series=series(at)),)
+
+    history = History(folder)
+    rounds = Rounds((Job(name=monitor, monitors=(monitor,), period=every, measure=measure),), history, print)
+
+    def measured(now: float) -> float:
+        while rounds.run(now, lambda: now):
+            pass
+        return history.newest()[0].series[0].value
+
+    return measured
+
+
+@pytest.mark.parametrize("one", AGES, ids=[one.metric for one in AGES])
+def test_trap_a_time_that_is_read_once_a_day_is_a_day_old_before_it_is_read_again(
+    one: Exported, tmp_path: Path
+) -> None:
+    """The alert compares it with now in every minute. What the plan says an age reaches is what it reaches."""
+    plan = plan_of(example())
+    how = seen(plan, one)
+    assert how is not None
+    labels = plan.system.data.labels
+    assert labels is not None
+    assert labels.delay is not None
+    assert plan.measuring is not None
+    behind = {"labels": labels.delay.value, "capture": plan.measuring.part.every.value}
+    late = float(behind[one.monitor].amount) if one.monitor in behind else 0.0
+    exported = read_again(one, how, lambda at: at - late, tmp_path)
+    minutes = [NOW + MINUTE * minute for minute in range(int(2 * DAY / MINUTE) + 60)]
+    oldest = max(now - exported(now) for now in minutes)
+    assert oldest <= float(how.oldest.value.amount)
+    assert oldest >= float(how.oldest.value.amount) - 2 * MINUTE
+
+
+def test_trap_the_alerts_of_the_example_fire_between_two_measurements() -> None:
+    """Features may be 15 minutes old, and a time that is read once a day is older for all but 15 minutes of it."""
+    result = example()
+    plan = plan_of(result)
+    written = files(result)["production/monitoring/rules-model.yaml"]
+    ages = re.findall(r"time\(\) - max\((mlspec_\w+)\{.*\}\) > (\d+)", written)
+    assert {name for name, _ in ages} == {
+        "mlspec_feature_newest_timestamp_seconds",
+        "mlspec_label_newest_timestamp_seconds",
+    }
+    for name, limit in ages:
+        how = seen(plan, next(one for one in AGES if one.name == name))
+        assert how is not None
+        assert float(how.oldest.value.amount) < int(limit)
+
+
+# What the process reads
+
+
+def test_trap_each_look_lists_a_year_of_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that runs every five minutes leaves 100,000 files in a year. The last one also has a fixed name."""
+    series = {"card": int((NOW - 240) * feature_job.SECOND)}
+    for now in (NOW - 600, NOW - 300):
+        feature_job._measured({"measured": str(tmp_path / "measured")}, dict(series), int(now))
+    (age,) = ages_of({"featureResults": str(tmp_path / "measured")}, DAY)
+    monkeypatch.setattr("mlspec.runtime.measure.places.inside", lambda _: pytest.fail("it lists the folder"))
+    assert (age.every, [one.value for one in age.read(NOW)]) == (60, [NOW - 240])
+
+
+def test_a_job_of_before_that_file_is_read_from_its_results(tmp_path: Path) -> None:
+    one = Series(name="mlspec_feature_newest_timestamp_seconds", labels={"view": "card"}, value=NOW - 60)
+    last = Measured(monitor="features", time=NOW, window=(NOW, NOW), series=(one,))
+    write(tmp_path / f"features-{int(NOW)}.json", last)
+    assert not (tmp_path / NEWEST).exists()
+    (age,) = ages_of({"featureResults": str(tmp_path)}, DAY)
+    assert age.read(NOW) == (one,)
+
+
+def predictions(path: Path, time: float, written: float) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    times = pa.array([int(time * 1e6)], pa.timestamp("us", "UTC"))
+    pq.write_table(pa.table({"time": times}), path)
+    os.utime(path, (written, written))
+
+
+def test_trap_each_look_reads_all_predictions_of_the_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that was written before the newest prediction has no newer one."""
+    for minute in range(0, 100, 5):
+        at = NOW + MINUTE * minute
+        predictions(tmp_path / "date=2025-11-25" / f"{minute}.parquet", at, at + 30)
+    (tmp_path / "date=2025-11-25" / "_part.parquet").write_text("still being written")
+    read: list[str] = []
+
+    def batches(uris: Sequence[str], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        read.extend(uris)
+        return tables.batches(uris, columns)
+
+    monkeypatch.setattr(sources, "batches", batches)
+    monitoring = {"capture": {"uri": str(tmp_path), "id": "id"}}
+    (age,) = ages_of(monitoring, DAY)
+    assert (age.every, [one.value for one in age.read(NOW + DAY / 2)]) == (300, [NOW + 95 * MINUTE])
+    assert [Path(uri).name for uri in read] == ["95.parquet"]
+
+
+def test_a_prediction_before_a_time_is_found_behind_newer_files(tmp_path: Path) -> None:
+    for minute in (5, 10, 15):
+        predictions(tmp_path / "date=2025-11-25" / f"{minute}.parquet", NOW + MINUTE * minute, NOW + DAY)
+    assert sources.newest_time(str(tmp_path), NOW + 12 * MINUTE) == NOW + 10 * MINUTE
+
+
+# What it does with a failure
+
+
+def test_trap_a_store_that_is_away_hides_how_old_the_newest_time_is() -> None:
+    """The time that was read before stays, so its age grows. The log has one line for each reason."""
+    answers: list[float | str] = [NOW, "the store is away", "the store is away", NOW + 180]
+    said: list[str] = []
+
+    def read(_: float) -> tuple[Series, ...]:
+        answer = answers.pop(0)
+        if isinstance(answer, str):
+            raise OSError(answer)
+        return (Series(name="mlspec_feature_newest_timestamp_seconds", labels={}, value=answer),)
+
+    ages = Ages((Age(monitor="features", every=60, read=read),), said.append)
+    seen_ = []
+    for minute in range(4):
+        ages.look(NOW + MINUTE * minute)
+        seen_.append(ages.of("features")[0].series[0].value - NOW)
+    assert seen_ == [0, 0, 0, 180]
+    assert said == ["features: the store is away"]
+
+
+def test_trap_a_new_time_hides_what_else_its_monitor_exports() -> None:
+    """The job of the quality also counts the predictions that were logged."""
+
+    def measured(value: float) -> Measured:
+        names = ("mlspec_capture_rows", "mlspec_capture_newest_timestamp_seconds")
+        series = tuple(Series(name=name, labels={}, value=value) for name in names)
+        return Measured(monitor="capture", time=NOW, window=(NOW - DAY, NOW), series=series)
+
+    newest = Series(name="mlspec_capture_newest_timestamp_seconds", labels={}, value=9.0)
+    ages = Ages((Age(monitor="capture", every=300, read=lambda _: (newest,)),), print)
+    ages.look(NOW)
+    (one,) = ages.over([measured(5.0)])
+    assert {each.name: each.value for each in one.series} == {
+        "mlspec_capture_rows": 5.0,
+        "mlspec_capture_newest_timestamp_seconds": 9.0,
+    }
