@@ -40,7 +40,7 @@ def monitoring(found: MeasuringPlan | None) -> dict[str, Any] | None:
         "drift": _drift(found),
         "labels": _labels(found),
         "prediction": _prediction(found),
-        "quality": {"bounds": [_bound(found, bound) for bound in found.bounds]} if found.bounds else None,
+        "quality": _quality(found),
         "retraining": _retraining(found),
         "diagnoses": {name: _cause(cause) for name, cause in plan.platform.diagnoses.items()},
     }
@@ -55,6 +55,16 @@ def _capture(found: MeasuringPlan) -> dict[str, Any]:
         "retention": part.retention.map(quantity),
         "personalData": list(part.personal_data) or None,
     }
+
+
+def _quality(found: MeasuringPlan) -> dict[str, Any] | None:
+    """The bounds, and the columns by which only they ask to judge the quality."""
+    if not found.bounds:
+        return None
+    listed = {column.value for column in found.plan.system.monitoring.segments}
+    own = {one.segment.value: one.segment for one in found.bounds if one.segment is not None}
+    columns = [column for name, column in own.items() if name not in listed]
+    return {"bounds": [_bound(found, bound) for bound in found.bounds], "segments": columns or None}
 
 
 def _features(plan: Plan) -> list[dict[str, Any]]:

@@ -95,7 +95,11 @@ def asked_of(config: Any, *, capture: str | None = None, labels: str | None = No
         window=max(window, interval),
         output=text_of(prediction, "output", "`monitoring.prediction`", default=""),
         threshold=_threshold(prediction),
-        segments=texts(monitoring, "segments"),
+        segments=tuple(
+            dict.fromkeys(
+                (*texts(monitoring, "segments"), *texts(part(monitoring, "quality", "`monitoring`"), "segments"))
+            )
+        ),
         labels=labels_of(source, written, labels),
         bounds=_bounds(config, monitoring, text_of(prediction, "output", "`monitoring.prediction`", default="")),
         rivals=_rivals(config),

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .. import Plan
     from ..training import TrainingPlan
 
-__all__ = ["CADENCES", "CadencePlan"]
+__all__ = ["CADENCES", "CadencePlan", "countable", "recorded"]
 
 DAY = 86400
 
@@ -163,15 +163,7 @@ class CadencePlan:
     @property
     def _rows(self) -> Because[float] | None:
         """The predictions per day that are recorded."""
-        model, capture = self.training.model.value, self.plan.system.monitoring.capture
-        for service in self.plan.online.values():
-            rate = first(service.traffic("mean"), service.traffic("peak"))
-            if service.model.value == model and rate is not None:
-                return _requests(rate, capture.sample if capture is not None else None)
-        for batch in self.plan.batch.values():
-            if batch.model.value == model and batch.total is not None:
-                return _items(batch.total, monthly(batch.part.schedule))
-        return None
+        return recorded(self.plan, self.training.model.value)
 
     @cached_property
     def window(self) -> Because[Duration] | None:
@@ -200,6 +192,19 @@ class CadencePlan:
     def recovered(self) -> Because[Duration] | None:
         """How long after a drop in quality a new model has replaced the old one, at the latest."""
         return _recovered(self.detected, self.gap, self.run, self.rollout) if self.detected is not None else None
+
+
+def recorded(plan: Plan, model: str) -> Because[float] | None:
+    """The predictions of a model per day that are recorded; None if their number is unknown."""
+    capture = plan.system.monitoring.capture
+    for service in plan.online.values():
+        rate = first(service.traffic("mean"), service.traffic("peak"))
+        if service.model.value == model and rate is not None:
+            return _requests(rate, capture.sample if capture is not None else None)
+    for batch in plan.batch.values():
+        if batch.model.value == model and batch.total is not None:
+            return _items(batch.total, monthly(batch.part.schedule))
+    return None
 
 
 # Decisions
@@ -348,3 +353,12 @@ def _recovered(
     parts = ((detected, "to notice"), (gap, "until the next run"), (run, "of training"), (rollout, "of rollout"))
     total, said = _sum(*parts)
     return total, said if gap is not None else f"{said}; runs start manually"
+
+
+@decision
+def countable(rows: Because[float], kept: Because[Duration], delay: Because[Duration] | None) -> tuple[int, str]:
+    """How many labels can be new: those of predictions that are old enough for one, and are still kept."""
+    length = Duration(max(Decimal(0), kept.value.amount - (delay.value.amount if delay is not None else 0)))
+    days = float(length.amount) / DAY
+    less = f" less {readable(delay.value)} until labels arrive" if delay is not None else ""
+    return int(rows.value * days), f"{rows.reason}, for {readable(kept.value)}{less}"

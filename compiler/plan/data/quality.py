@@ -14,10 +14,12 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ....schema.units import Count, Duration, Margin, Measure, plain
-from ...because import Because, decision, first, text
+from ....schema.units import Count, Duration, Margin, Measure, Percent, plain
+from ...because import Because, because, decision, first, text
 from ...system import AlertRule, Condition, CustomMetric, HumanPerformance
 from ..choose import assumed, count, readable
+from .cadence import recorded
+from .segments import most_values
 
 if TYPE_CHECKING:
     from .. import Plan
@@ -26,6 +28,24 @@ __all__ = ["QualityPlan", "label_limit"]
 
 LEAST = 100
 """With 93 observations, Wilson's 95% interval of a share of one half is 10 points to either side."""
+
+
+KNOWN = ("champion", "human")
+"""The rivals with a result from before, and no answers to the newest requests."""
+
+SIDES = ("positive", "negative")
+
+OBSERVED = {
+    "recall": "positive",
+    "average_precision": "positive",
+    "false_positive_rate": "negative",
+    "roc_auc": "rarer",
+    "matthews_corrcoef": "rarer",
+    "balanced_accuracy": "rarer",
+}
+"""The rows that are observations, for metrics of two classes that do not count all of them (docs/diagnosing.md)."""
+
+DAY = 86400
 
 
 class QualityPlan:
@@ -87,6 +107,20 @@ class QualityPlan:
     @cached_property
     def columns(self) -> tuple[Because[str], ...]:
         """The columns by whose values the quality is judged."""
+        return () if self.about_all_rows is not None else self.asked_columns
+
+    @property
+    def about_all_rows(self) -> Because[str] | None:
+        """The rival, if its result is known for all rows only: nothing that the process measures compares a value of a
+        column with it.
+        """
+        asked = self.asked
+        known = asked.versus is not None and asked.versus.value in KNOWN and self.given is None
+        return asked.versus if known and self.plan.measuring is not None else None
+
+    @cached_property
+    def asked_columns(self) -> tuple[Because[str], ...]:
+        """The columns that the spec asks for."""
         own = (self.asked.segment,) if self.asked.segment is not None else ()
         found: dict[str, Because[str]] = {}
         for column in (*own, *self.plan.system.monitoring.segments):
@@ -101,6 +135,33 @@ class QualityPlan:
             return _least(given)
         path = f"{self.asked.spec_path}.minSamples"
         return assumed(path, LEAST, "with fewer, the interval of a share is wider than 10 points to either side")
+
+    # What a window has
+
+    @cached_property
+    def seen(self) -> Because[int] | None:
+        """The most observations behind the metric that a window has; None if the author's jobs measure, or if it is
+        unknown.
+        """
+        process, labels = self.plan.measuring, self.plan.system.data.labels
+        rows = recorded(self.plan, process.service.model.value) if process is not None else None
+        if rows is None:
+            return None
+        drift, interval = self.plan.system.monitoring.drift, self.plan.system.monitoring.interval
+        share = labels.positive_share if labels is not None else None
+        which = OBSERVED.get(self.asked.metric.value)
+        window = _window(interval, drift.window if drift is not None else None)
+        return _seen(rows, window, share if which is not None else None, which or "")
+
+    def each(self, column: Because[str]) -> Because[int] | None:
+        """The same for each value of a column, if all are equally frequent."""
+        columns = {one.name.value: one for one in self.plan.system.data.columns}
+        known = columns.get(column.value)
+        values = most_values(known)
+        if self.seen is None or known is None or not values:
+            return None
+        sources = (known.dtype, known.values.max, *known.values.one_of) if known.values is not None else (known.dtype,)
+        return _each(self.seen, because(values, f"one of {count(values, 'value')}", column, sources))
 
 
 def _of_humans(known: HumanPerformance | None, metric: str) -> Because[float] | None:
@@ -142,3 +203,28 @@ def label_limit(delay: Because[Duration], interval: Because[Duration]) -> tuple[
     """How old the newest prediction with a label may be: a label arrives after its delay, and a job sees it later."""
     total = Duration(delay.value.amount + 2 * interval.value.amount)
     return total, f"{readable(delay.value)} until labels arrive, and 2 x {interval.value} for the job that joins them"
+
+
+@decision
+def _window(interval: Because[Duration], drift: Because[Duration] | None) -> tuple[Duration, str]:
+    longer = max(interval.value, drift.value) if drift is not None else interval.value
+    return longer, f"the longer of `monitoring.interval` and `monitoring.drift.window`, {longer}"
+
+
+@decision
+def _seen(
+    rows: Because[float], window: Because[Duration], share: Because[Percent] | None, which: str
+) -> tuple[int, str]:
+    found = rows.value * float(window.value.amount) / DAY
+    said = f"{rows.reason}, for {readable(window.value)}"
+    if share is None:
+        return int(found), said
+    negative = Percent(1 - share.value.amount)
+    part = {"positive": share.value, "negative": negative}.get(which, min(share.value, negative))
+    what = f"are {which}" if which in SIDES else "are in the rarer class"
+    return int(found * float(part)), f"{said}, and {part} of them {what}"
+
+
+@decision
+def _each(seen: Because[int], values: Because[int]) -> tuple[int, str]:
+    return seen.value // values.value, f"{seen.reason}; {values.reason}, if all are equally frequent"

@@ -1,0 +1,237 @@
+"""Rules on the observations in production: a verdict and a trigger need no more of them than there can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...because import Because
+from ...diagnostics import Diagnostic
+from ...finding import finding
+from ...plan import Plan
+from ...plan.alerting.due import NEW_LABELS
+from ...plan.choose import count
+from ...plan.data.cadence import countable, recorded
+from ...plan.data.quality import QualityPlan
+from ...plan.measuring import MeasuringPlan
+from ...system import AlertRule, Condition, MLSystem
+from ..lint import rule
+
+__all__ = ["labels_that_never_are_enough", "rival_without_a_result", "verdict_that_no_window_reaches"]
+
+_RATE = (
+    "constraints.throughput",
+    "services.*.constraints.throughput",
+    "monitoring.capture",
+    "monitoring.measured",
+)
+
+
+@rule(
+    "MLS792",
+    "warning",
+    "monitoring.quality",
+    "monitoring.segments",
+    "monitoring.rules.*.metric",
+    "monitoring.rules.*.versus",
+    "monitoring.rules.*.segment",
+    "monitoring.capture",
+    "monitoring.measured",
+    "releases.*.metrics",
+)
+def rival_without_a_result(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Quality of a segment, or of all rows, against a rival whose result is unknown.
+
+    Why: the result of the live version in its evaluation, and that of humans, are numbers for all rows. No country has
+    one, so no alert compares a country with it. If the release has no result either, nothing is compared at all.
+
+    Bad:
+        data:
+          columns:
+            - {name: is_fraud, dtype: bool, available: after-outcome}
+            - {name: country, dtype: category, values: {max: 5}}
+          labels: {column: is_fraud, delay: 45d}
+        release: {metrics: {recall: 0.7}}
+        monitoring:
+          segments: [country]
+          capture: {by: client, to: s3://feedback/fraud, id: payment_id}
+          quality: {metric: recall, versus: champion, margin: -0.02}
+    Good:
+        data:
+          columns:
+            - {name: is_fraud, dtype: bool, available: after-outcome}
+            - {name: country, dtype: category, values: {max: 5}}
+          labels: {column: is_fraud, delay: 45d}
+        release: {metrics: {recall: 0.7}}
+        monitoring:
+          segments: [country]
+          capture: {by: client, to: s3://feedback/fraud, id: payment_id}
+          quality: {metric: recall, min: 0.68}
+    """
+    process = plan.measuring
+    for bound in process.bounds if process is not None else ():
+        quality = QualityPlan(plan, bound)
+        rival = quality.about_all_rows
+        if rival is None or process is None or process.live is None:
+            continue
+        metric = bound.metric.value
+        if rival.value == "champion" and metric not in process.live.metrics:
+            yield finding(
+                "MLS792",
+                f"`{metric}` is compared with the live version, whose result is unknown",
+                rival,
+                others=((process.live.version, "has no such result"),),
+                note="the alert would never fire",
+                help=f"add the `{metric}` of the live version to `release.metrics`, or write `min` or `max` instead of "
+                "`versus`",
+            )
+        elif quality.asked_columns and not _judged_otherwise(process, bound):
+            column = quality.asked_columns[0]
+            yield finding(
+                "MLS792",
+                f"no alert judges `{metric}` by `{column.value}`: the result of the {_whose(rival)} is about all rows",
+                rival,
+                others=((column, "its values have no result"),),
+                note="a model that fails for one value, and is good for the others, would go unnoticed",
+                help=f"write a bound on `{metric}` with `{_side(quality)}` instead of `versus`, which also judges each "
+                "value",
+            )
+
+
+def _whose(rival: Because[str]) -> str:
+    return "live version" if rival.value == "champion" else "humans"
+
+
+def _side(quality: QualityPlan) -> str:
+    return "min" if quality.more_is_better.value else "max"
+
+
+def _judged_otherwise(process: MeasuringPlan, bound: Condition | AlertRule) -> bool:
+    """Whether another bound on the metric has a number, which also judges each value."""
+    same = [one for one in process.bounds if one.metric.value == bound.metric.value]
+    return any(one.min is not None or one.max is not None for one in same)
+
+
+@rule(
+    "MLS793",
+    "warning",
+    "retraining.diagnosis.minNewLabels",
+    "retraining.triggers",
+    "data.labels.delay",
+    *_RATE,
+)
+def labels_that_never_are_enough(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Number of new labels that can never be counted.
+
+    Why: a label is counted if its prediction is still there. Predictions are deleted after `retention`, and their
+    labels take `delay`, so only those of the time between can be new. If they are fewer than `minNewLabels`, no run
+    ever starts.
+
+    Bad:
+        constraints: {throughput: {mean: 1/m, peak: 10/m}}
+        data:
+          columns: [{name: is_fraud, dtype: bool, available: after-outcome}]
+          labels: {column: is_fraud, delay: 45d}
+        monitoring:
+          capture: {by: client, to: s3://feedback/fraud, id: payment_id, retention: 90d}
+        retraining:
+          triggers: [new-labels]
+          diagnosis: {minNewLabels: 100000}
+          maxModelAge: 30d
+    Good:
+        constraints: {throughput: {mean: 1/m, peak: 10/m}}
+        data:
+          columns: [{name: is_fraud, dtype: bool, available: after-outcome}]
+          labels: {column: is_fraud, delay: 45d}
+        monitoring:
+          capture: {by: client, to: s3://feedback/fraud, id: payment_id, retention: 90d}
+        retraining:
+          triggers: [new-labels]
+          diagnosis: {minNewLabels: 20000}
+          maxModelAge: 30d
+    """
+    process, retraining, labels = plan.measuring, system.retraining, system.data.labels
+    least = retraining.diagnosis.min_new_labels if retraining is not None else None
+    if process is None or least is None or labels is None:
+        return
+    counting = [trigger for trigger in process.triggers if trigger.value == NEW_LABELS]
+    rows = recorded(plan, process.service.model.value) if counting else None
+    if rows is None:
+        return
+    most = countable(rows, process.part.retention, labels.delay)
+    if int(least.value) > most.value:
+        yield finding(
+            "MLS793",
+            f"`minNewLabels` is {int(least.value):,}, and at most {most.value:,} labels can be new",
+            least,
+            others=((process.part.retention, most.reason),),
+            note="a label is counted while its prediction is kept, so the trigger would never start a run",
+            help="write a smaller `minNewLabels`, keep predictions for longer, or capture a larger share of them",
+        )
+
+
+@rule(
+    "MLS794",
+    "warning",
+    "monitoring.quality",
+    "monitoring.rules.*.metric",
+    "monitoring.rules.*.minSamples",
+    "monitoring.rules.*.segment",
+    "monitoring.segments",
+    "monitoring.interval",
+    "monitoring.drift.window",
+    "data.labels.positiveShare",
+    "data.columns.*.values",
+    *_RATE,
+)
+def verdict_that_no_window_reaches(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Quality in production that needs more observations than a window has.
+
+    Why: with too few observations there is no verdict. The alert on a low quality can never fire, and the one on too
+    few observations always does. The observations of a recall are the positives, and a segment has fewer than all rows.
+
+    Bad:
+        constraints: {throughput: {mean: 1/m, peak: 10/m}}
+        data:
+          columns: [{name: is_fraud, dtype: bool, available: after-outcome}]
+          labels: {column: is_fraud, delay: 45d, positiveShare: 2%}
+        monitoring:
+          capture: {by: client, to: s3://feedback/fraud, id: payment_id}
+          quality: {metric: recall, min: 0.6, minSamples: 400}
+    Good:
+        constraints: {throughput: {mean: 1/m, peak: 10/m}}
+        data:
+          columns: [{name: is_fraud, dtype: bool, available: after-outcome}]
+          labels: {column: is_fraud, delay: 45d, positiveShare: 2%}
+        monitoring:
+          interval: 14d
+          capture: {by: client, to: s3://feedback/fraud, id: payment_id}
+          quality: {metric: recall, min: 0.6, minSamples: 400}
+    """
+    for bound in plan.measuring.bounds if plan.measuring is not None else ():
+        quality = QualityPlan(plan, bound)
+        if quality.seen is None:
+            continue
+        if quality.seen.value < quality.least.value:
+            yield _too_few(quality, quality.seen, None)
+            continue
+        for column in quality.columns:
+            each = quality.each(column)
+            if each is not None and each.value < quality.least.value:
+                yield _too_few(quality, each, column)
+                break
+
+
+def _too_few(quality: QualityPlan, has: Because[int], column: Because[str] | None) -> Diagnostic:
+    asked, needs = quality.asked, quality.least.value
+    of = f" by `{column.value}`" if column is not None else ""
+    has_ = f"at least one value has at most {has.value:,}" if column is not None else f"a window has {has.value:,}"
+    return finding(
+        "MLS794",
+        f"a verdict on `{asked.metric.value}`{of} needs {count(needs, 'observation')}, and {has_}",
+        asked.min_samples if asked.min_samples is not None else asked.metric,
+        asked.metric,
+        others=((column, "each value has a verdict"),) if column is not None else (),
+        note=f"{has.reason}; the alert on a low quality could never fire, and that on few observations always would",
+        help="write a longer `monitoring.interval` or `monitoring.drift.window`, capture a larger share of "
+        f"predictions, or {'remove the segment' if column is not None else 'lower `minSamples`'}",
+    )

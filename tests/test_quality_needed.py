@@ -1,0 +1,123 @@
+"""What the rules on the quality need is what the process that measures exports, on small data."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import mlspec
+from mlspec.runtime.exporter.jobs import jobs_of
+from mlspec.runtime.measure.measured import Measured, read
+
+from .support import EXAMPLES, files, run
+
+AT = datetime(2026, 11, 25, tzinfo=UTC)
+DAY = timedelta(days=1)
+OWN = ("namespace", "service")
+
+
+def compiled(folder: Path, **changes: str) -> tuple[dict[str, Any], str]:
+    """The configuration of the process, and the rules on what it exports, if fields of `monitoring` are others."""
+    [example] = [path for path in EXAMPLES if path.name == "fraud-scorer"]
+    shutil.copytree(example, folder / "spec", ignore=shutil.ignore_patterns("out", "demo"))
+    shutil.copy(example.parent / "mlspec.platform.yaml", folder)
+    spec = folder / "spec" / "mlspec.yaml"
+    before, monitoring = spec.read_text().split("\nmonitoring:\n")
+    for name, value in changes.items():
+        monitoring, times = re.subn(rf"^  {name}: .*", f"  {name}: {value}", monitoring, count=1, flags=re.MULTILINE)
+        assert times == 1
+    spec.write_text(f"{before}\nmonitoring:\n{monitoring}")
+    result = mlspec.compile(spec)
+    assert [one.message for one in result.diagnostics if one.severity == "error"] == []
+    made = files(result)
+    config = yaml.safe_load(made["production/measuring/configmap-monitor.yaml"])
+    return json.loads(config["data"]["monitor.json"]), made["production/monitoring/rules-monitors.yaml"]
+
+
+def captured(folder: Path, config: dict[str, Any]) -> Path:
+    """Predictions of several countries, their labels, and a configuration that reads them."""
+    monitoring = config["monitoring"]
+    monitoring["capture"] |= {"uri": str(folder / "predictions"), "sample": 1}
+    monitoring["labels"] |= {
+        "uri": str(folder / "labels"),
+        "format": "jsonl",
+        "delay": 3 * 86400,
+        "unlabeled": "dropped",
+    }
+    labels = monitoring["labels"]
+    (folder / "labels").mkdir()
+    answers = []
+    for day in range(10):
+        at = AT - (day + 1) * DAY
+        rows = []
+        for number in range(300):
+            score, key = (number * 37 % 100) / 100, f"{day}-{number}"
+            time = (at + timedelta(seconds=number * 200)).isoformat().replace("+00:00", "Z")
+            row = {"payment_id": key, "time": time, "model_version": "1", "country": ("DE", "FR", "IT")[number % 3]}
+            rows.append(row | {"amount": 1.0, "score": score, "score__logistic-regression": score / 2})
+            answers.append({labels.get("id", "payment_id"): key, labels["column"]: (number * 53 % 100) / 100 < score})
+        part = folder / "predictions" / f"date={at.date()}"
+        part.mkdir(parents=True)
+        (part / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "labels" / "a.jsonl").write_text("".join(json.dumps(one) + "\n" for one in answers))
+    path = folder / "monitor.json"
+    path.write_text(json.dumps(config))
+    return path
+
+
+def exported(measured: list[Measured]) -> list[dict[str, str]]:
+    return [{"__name__": one.name, **one.labels} for each in measured for one in each.series]
+
+
+def needed(rules: str) -> list[dict[str, str]]:
+    """The matchers of each series of these monitors that the rules miss if it is absent."""
+    found = []
+    for name, matchers in re.findall(r"absent\((mlspec_(?:quality|label|capture)\w*)\{([^}]*)\}\)", rules):
+        labels = dict(re.findall(r'(\w+)="([^"]*)"', matchers))
+        found.append({"__name__": name} | {key: value for key, value in labels.items() if key not in OWN})
+    return found
+
+
+def matches(one: dict[str, str], matchers: dict[str, str]) -> bool:
+    return all(one.get(key, "") == value for key, value in matchers.items())
+
+
+VERSUS = {
+    "champion": {},
+    "human": {"quality": "{metric: recall, versus: human, margin: -0.1}"},
+    "a rival on the same rows": {"quality": "{metric: roc_auc, versus: logistic-regression, margin: -2%}"},
+    "a number": {"quality": "{metric: roc_auc, min: 0.6}"},
+    "a number for a column": {"segments": "[]", "rules": "[{metric: recall, min: 0.2, segment: country}]"},
+    "the champion for a column": {"rules": "[{metric: roc_auc, versus: champion, margin: -3%, segment: country}]"},
+}
+
+
+@pytest.mark.parametrize("changes", VERSUS.values(), ids=VERSUS)
+def test_trap_an_alert_reads_a_series_that_the_process_never_exports(changes: dict[str, str], tmp_path: Path) -> None:
+    """The result of the champion is about all rows, so its difference by country does not exist. Each alert on such a
+    series is blind, and the one on its absence fires forever.
+    """
+    config, rules = compiled(tmp_path, **changes)
+    path, out = captured(tmp_path, config), tmp_path / "out"
+    words = ["runtime", "quality", "--config", str(path), "--at", AT.isoformat(), "--out", str(out)]
+    ran = run(*words)
+    assert ran.status == 0, ran.err
+    found = exported([read(file) for file in out.glob("*.json")])
+    wanted = needed(rules)
+    assert wanted
+    assert [one for one in wanted if not any(matches(each, one) for each in found)] == []
+
+
+def test_the_jobs_of_the_process_export_what_the_command_does(tmp_path: Path) -> None:
+    config, rules = compiled(tmp_path)
+    captured(tmp_path, config)
+    (job,) = [one for one in jobs_of(config) if one.name == "quality"]
+    found = exported([*job.measure(AT.timestamp())])
+    assert [one for one in needed(rules) if not any(matches(each, one) for each in found)] == []
