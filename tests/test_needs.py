@@ -79,6 +79,23 @@ monitoring:
     - {metric: recall, versus: champion, margin: 0.05}
     - {metric: recall, of: a, versus: naive, margin: 0.1}
 """,
+    "MLS792": """
+release: {metrics: {recall: 0.7}}
+data:
+  columns: [{name: is_fraud, dtype: bool}, {name: country, dtype: category, values: {max: 5}}]
+  labels: {column: is_fraud, delay: 45d, positiveShare: 2%}
+monitoring:
+  capture: {by: client, to: s3://feedback/fraud, id: payment_id}
+  rules: [{metric: recall, versus: champion, margin: 0.05, segment: country}]
+""",
+    "MLS794": """
+data:
+  columns: [{name: is_fraud, dtype: bool}, {name: country, dtype: category, values: {max: 5}}]
+  labels: {column: is_fraud, delay: 45d, positiveShare: 2%}
+monitoring:
+  capture: {by: client, to: s3://feedback/fraud, id: payment_id}
+  rules: [{metric: recall, min: 0.5, minSamples: 100, segment: country}]
+""",
     "MLS208": """
 problem: {humanPerformance: {metric: recall, value: 0.9}}
 model:

@@ -140,8 +140,10 @@ def test_what_fires_instead(tmp_path: Path) -> None:
 # MLS504
 
 
-@pytest.mark.parametrize(("retention", "fires"), [("71h", True), ("3d", False), ("15d", False)])
-def test_the_longest_window_is_three_days(retention: str, fires: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("retention", "fires"), [("71h", True), ("3d", True), ("73h", False), ("15d", False)])
+def test_the_longest_window_is_three_days_and_a_quarter_of_an_hour_before_it(
+    retention: str, fires: bool, tmp_path: Path
+) -> None:
     fragment = f"constraints: {{availability: 99.9%}}\nplatform: {{prometheus: {{retention: {retention}}}}}"
     assert bool(findings(tmp_path, "MLS504", fragment)) is fires
     unpromised = f"platform: {{prometheus: {{retention: {retention}}}}}"

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from ...compiler.because import Because, fixed, text
 from ...compiler.exported import Signal
+from ...compiler.plan.alerting.reach import remembered
 from ...compiler.plan.data.diagnosis import Diagnosis
 from ...compiler.plan.data.drift import DriftPlan
 from ...compiler.plan.data.drift import Watched as Measure
@@ -22,7 +23,7 @@ from ...compiler.promql import span
 from ...compiler.record import Record
 from ...schema.units import Duration
 from .alert import Watched, escaped
-from .jobs import Judged, Needed, number, remembered, sampled, series, told
+from .jobs import Judged, Needed, number, sampled, series, told
 from .proof import Alert
 from .proofs import drift as proofs
 from .proofs.contract import ONE, OTHER, Well
@@ -74,7 +75,7 @@ def judged(watched: Watched, drift: DriftPlan) -> Iterator[Judged]:
     for name, measure in drift.watched.items():
         one = _subject(watched, drift, name, measure)
         distance, alert = _distance(one), _drifted(one)
-        few = proofs.few(distance, _few(one), remembered(one.drift.part.window).value)
+        few = proofs.few(distance, _few(one), _remembered(one).value)
         yield _judged(one, distance, proofs.drifted(distance, alert), few)
         whole[name] = (one, Whole(distance=distance, alert=alert))
     for segment in segments(drift):
@@ -208,6 +209,10 @@ def _action(one: _Subject) -> Because[str] | None:
     return text("{steps} The reference is {profile}.", steps=steps, profile=profile.map(escaped))
 
 
+def _remembered(one: _Subject) -> Because[str]:
+    return remembered(one.drift.part.window, one.drift.plan.platform.prometheus.retention).map(span)
+
+
 def _few(one: _Subject) -> Alert:
     """One alert for all columns, because a quiet day has too few rows in each of them."""
     window = one.drift.part.window
@@ -221,7 +226,7 @@ def _few(one: _Subject) -> Alert:
             "  or max by (column) (last_over_time({samples}[{before}])) unless max by (column) ({samples})\n)",
             samples=one.of("mlspec_drift_samples"),
             least=one.measure.least.map(str),
-            before=remembered(window),
+            before=_remembered(one),
         ),
         text(
             "{service}: columns with too few rows for a verdict on {subject} drift: {{{{ $value }}}}; a window of "

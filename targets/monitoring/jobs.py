@@ -30,7 +30,7 @@ from .proofs.bounds import Bound, Read
 from .proofs.contract import NOW, Well, sample
 from .proofs.monitors import Missed
 
-__all__ = ["Judged", "Needed", "artifacts", "number", "one_group", "read_as", "remembered", "sampled", "series", "told"]
+__all__ = ["Judged", "Needed", "artifacts", "number", "one_group", "read_as", "sampled", "series", "told"]
 
 LAST = "mlspec_monitor_last_success_timestamp_seconds"
 
@@ -107,13 +107,6 @@ def sampled(watched: Watched, name: str, /, **labels: str) -> str:
 def number(value: float) -> str:
     """A number as PromQL and a reader write it: without an exponent or the noise of binary fractions."""
     return f"{value:.12g}" if 1e-4 <= abs(value) < 1e12 or not value else f"{value:.12f}".rstrip("0").rstrip(".")
-
-
-def remembered(interval: Because[Duration]) -> Because[str]:
-    """How long a series still counts after its end: four intervals, because the alert on it waits for two, and at least
-    an hour, so that an engineer sees the alert.
-    """
-    return interval.map(lambda one: span(one, 4, least=60))
 
 
 def read_as(plan: Plan, exported: Exported) -> Read | None:

@@ -13,12 +13,13 @@ from typing import Any, Literal
 
 from ...compiler.because import Because, fixed, text
 from ...compiler.emit.artifact import Body
+from ...compiler.plan.alerting.reach import remembered
 from ...compiler.plan.data.quality import QualityPlan
 from ...compiler.promql import span
 from ...compiler.record import Record
 from ...schema.units import Duration
 from .alert import Watched
-from .jobs import Judged, Needed, number, remembered, sampled, series, told
+from .jobs import Judged, Needed, number, sampled, series, told
 from .proof import Alert
 from .proofs import quality as proofs
 from .proofs.contract import ONE, Well
@@ -53,7 +54,7 @@ def judged(
         rules = (
             proofs.low(judge, _low(verdict, raised)),
             proofs.uncertain(judge, _uncertain(verdict, interval)),
-            proofs.few(judge, _few(verdict, interval), remembered(interval).value),
+            proofs.few(judge, _few(verdict, interval), _remembered(quality, interval).value),
             *(proofs.estimated(judge, estimated) for estimated in _estimated(verdict)),
         )
         for rule in rules:
@@ -188,6 +189,10 @@ def _uncertain(verdict: Verdict, interval: Because[Duration]) -> Alert:
     )
 
 
+def _remembered(quality: QualityPlan, interval: Because[Duration]) -> Because[str]:
+    return remembered(interval, quality.plan.platform.prometheus.retention).map(span)
+
+
 def _few(verdict: Verdict, interval: Because[Duration]) -> Alert:
     """Also fires for a group that was measured before, and no longer is."""
     selected = series(
@@ -206,7 +211,7 @@ def _few(verdict: Verdict, interval: Because[Duration]) -> Alert:
             samples=verdict.samples,
             least=verdict.quality.least.map(str),
             selected=selected,
-            before=remembered(interval),
+            before=_remembered(verdict.quality, interval),
         ),
         text(
             "{service}: {of} has too few observations for a verdict: {{{{ $value }}}} of {least}",

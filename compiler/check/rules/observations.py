@@ -19,7 +19,7 @@ from ..lint import rule
 __all__ = ["labels_that_never_are_enough", "rival_without_a_result", "verdict_that_no_window_reaches"]
 
 _RATE = (
-    "constraints.throughput",
+    "constraints.throughput if services.*[mode=online]",
     "services.*.constraints.throughput",
     "monitoring.capture",
     "monitoring.measured",

@@ -11,7 +11,8 @@ from ...because import Because, first
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
-from ...plan.choose import count, number, seconds
+from ...plan.alerting.reach import reaches
+from ...plan.choose import count, number, readable, seconds
 from ...plan.objectives import Objective
 from ...plan.objectives.burn import BurnPair, burn_windows
 from ...plan.rollout.canary import CanaryPlan
@@ -90,12 +91,21 @@ def _quiet(service: ServicePlan, rate: Because[Rate], objective: Objective, page
     )
 
 
-@rule("MLS504", "error", "platform.prometheus.retention")
+@rule(
+    "MLS504",
+    "error",
+    "platform.prometheus.retention",
+    "monitoring.drift",
+    "monitoring.interval",
+    "monitoring.quality.metric",
+    "monitoring.rules.*.metric",
+)
 def forgotten_window(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Alert window longer than Prometheus' retention.
+    """Alert that looks back farther than Prometheus' retention.
 
     Why: if Prometheus keeps two days, a query over three days silently covers only two. The alert then compares a
-    shorter window with the threshold of a longer one.
+    shorter window with the threshold of a longer one. An alert on drift looks back one and a half windows, and finds
+    nothing there that is no longer kept, so it never fires.
 
     Bad:
         constraints: {availability: 99.9%}
@@ -105,20 +115,19 @@ def forgotten_window(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         platform: {prometheus: {retention: 15d}}
     """
     kept = plan.platform.prometheus.retention
-    for service in plan.online.values():
-        for objective in service.objectives.all:
-            windows = [pair.long.value for pair in service.objectives.pairs(objective)]
-            longest = max(windows, default=Duration(0))
-            if longest > kept.value:
-                yield finding(
-                    "MLS504",
-                    f"an alert looks back {longest}, but Prometheus keeps only {kept.value}",
-                    kept,
-                    others=((objective.target, "the objective that it protects"),),
-                    note="the query silently covers only part of the window, but its threshold is for all of it",
-                    help=f"have Prometheus keep `{longest}` or more, and write that here; its own default is `15d`",
-                )
-                return
+    farthest = max(reaches(plan), key=lambda one: one.length.value, default=None)
+    if farthest is not None and farthest.length.value > kept.value:
+        shorter = f". Or write a shorter `{farthest.field}`" if farthest.field else ""
+        days = math.ceil(farthest.length.value.amount / 86400)
+        yield finding(
+            "MLS504",
+            f"an alert looks back {readable(farthest.length.value)}, but Prometheus keeps only {kept.value}",
+            kept,
+            others=((farthest.of, farthest.why),),
+            note=f"{farthest.length.reason}; a query that reaches before what is kept finds less than its threshold is "
+            "for, or nothing",
+            help=f"have Prometheus keep `{days}d` or more, and write that here; its own default is `15d`{shorter}",
+        )
 
 
 @rule("MLS507", "warning", "services.*.constraints.availability")
