@@ -58,7 +58,7 @@ def _capture(found: MeasuringPlan) -> dict[str, Any]:
 
 
 def _quality(found: MeasuringPlan) -> dict[str, Any] | None:
-    """The bounds, and the columns by which only they ask to judge the quality."""
+    """The bounds, and the columns that only they name."""
     if not found.bounds:
         return None
     listed = {column.value for column in found.plan.system.monitoring.segments}
