@@ -217,6 +217,70 @@ def test_an_entry_without_a_module_writes_nothing(tmp_path: Path) -> None:
     assert {found.message for found in result.diagnostics} == {"`flagger` has no implementation"}
 
 
+def acme(**entry: object) -> str:
+    """A platform with a provider that has an entry and no module."""
+    facts = {"traffic": ["gateway-api", "none"], **entry}
+    return platform(rollout={"provider": "acme"}, providers={"rollout": {"acme": facts}})
+
+
+@pytest.mark.parametrize("stages", [[], ["canary"]], ids=["without-a-canary", "with-a-canary"])
+@pytest.mark.parametrize("workload", [{}, {"workload": FLAGGER["workload"]}], ids=["without-workload", "with-workload"])
+@pytest.mark.parametrize("asked", [[], [{"shadow": {}}]], ids=["no-stages", "shadow-only"])
+def test_an_entry_without_a_module_is_refused_whatever_it_states(
+    tmp_path: Path, stages: list[str], workload: dict[str, object], asked: list[object]
+) -> None:
+    entry = acme(stages=["shadow", *stages], **workload)
+    result = compile_text(tmp_path, minimal(rollout={"stages": asked} if asked else None), platform=entry)
+    assert not result.bundles
+    assert "`acme` has no implementation" in {found.message for found in result.diagnostics}
+
+
+RECREATES = """
+from mlspec.plugin import RolloutProvider, fixed
+
+
+def workload(service, common):
+    return {**common, "strategy": {"type": fixed("Recreate", "acme replaces all pods at once")}}
+
+
+PROVIDER = RolloutProvider(name="acme", workload=workload)
+"""
+
+
+def strategy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stages: list[str], text: str) -> str:
+    """The strategy of the Deployment with a provider that can run these stages."""
+    (tmp_path / "acme_recreates.py").write_text(RECREATES)
+    monkeypatch.syspath_prepend(tmp_path)
+    entry = loaded(acme(stages=stages))
+    entry["platform"]["plugins"] = ["acme_recreates:PROVIDER"]
+    result = compile_text(tmp_path, text, platform=dumped(entry))
+    assert [found.message for found in result.diagnostics] == []
+    (deployment,) = objects(result, "Deployment")
+    return str(deployment["spec"]["strategy"]["type"])  # type: ignore[index]
+
+
+def test_a_provider_without_a_canary_writes_the_workload_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert strategy(tmp_path, monkeypatch, [], minimal()) == "Recreate"
+
+
+def test_a_service_without_the_canary_that_its_provider_can_run_is_a_plain_deployment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert strategy(tmp_path, monkeypatch, ["canary"], minimal()) == "Recreate"
+    direct = minimal(serving__endpoint={**CALLED["serving__endpoint"], "throughGateway": "0%"})
+    assert strategy(tmp_path, monkeypatch, ["canary"], direct) == "RollingUpdate"
+
+
+def test_argo_rollouts_without_its_canary_is_refused(tmp_path: Path) -> None:
+    """It would shift traffic on a route without a backend for the new version."""
+    text = platform(rollout={"provider": "argo-rollouts"}, providers={"rollout": {"argo-rollouts": {"stages": []}}})
+    (found,) = compile_text(tmp_path, platform=text).diagnostics
+    assert found.id == "MLS012"
+    assert found.help.startswith("add `canary` to `platform.providers.rollout.argo-rollouts.stages`")
+
+
 def test_a_broken_provider_of_a_plugin_is_a_finding_at_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

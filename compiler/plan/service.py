@@ -136,9 +136,10 @@ class ServicePlan(ServiceFacts):
 
     @cached_property
     def workload(self) -> Workload:
-        """The workload: the rollout provider's, or a plain Deployment if new versions are not rolled out in steps."""
+        """The workload: the rollout provider's, or a plain Deployment if it could run a canary and there is none."""
         platform, steps = self.scope.platform, self.canary.progressive
-        provider = platform.rollout.provider if steps.value else because("none", steps.reason, steps)
+        skipped = self.canary.can("canary") and not steps.value
+        provider = because("none", steps.reason, steps) if skipped else platform.rollout.provider
         entry = platform.providers.rollout[provider.value]
         paired(provider, entry, platform)
         return workload(self.name, self.canary_name, provider, entry, steps)

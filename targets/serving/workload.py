@@ -27,6 +27,7 @@ PREDICTOR = "predictor"
 def workload(service: ServicePlan) -> Iterator[Artifact]:
     """The workload that runs the live version, and a new one alongside it."""
     scope, run = service.scope, service.workload
+    scope.providers.chosen(RolloutProvider, scope.platform.rollout.provider)  # refused even if this service needs none
     provider = scope.providers.chosen(RolloutProvider, run.provider)
     common: Body = {
         "replicas": _replicas(service),

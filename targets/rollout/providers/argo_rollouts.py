@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ....compiler.because import Because, because, text
 from ....compiler.emit.artifact import Artifact, Body
+from ....compiler.finding import Refusal, refusal
 from ....compiler.kinds import Kind, Known, Object
 from ....compiler.kinds import workload as pods_and_selector
 from ....compiler.plan.service import ServicePlan
@@ -27,6 +28,8 @@ __all__ = ["PROVIDER"]
 
 def workload(service: ServicePlan, common: Body) -> Body:
     """The common part of the spec, and the canary."""
+    if not service.workload.progressive.value:
+        raise _no_canary(service.workload.provider)
     keep = service.scope.system.rollout.keep_versions
     return {
         "replicas": common["replicas"],
@@ -41,6 +44,18 @@ def workload(service: ServicePlan, common: Body) -> Body:
         "template": common["template"],
         "strategy": _canary(service),
     }
+
+
+def _no_canary(provider: Because[str]) -> Refusal:
+    """Refuse an entry of the platform without the canary stage: a Rollout without steps is no Deployment."""
+    return refusal(
+        "MLS012",
+        f"`{provider.value}` rolls out in steps, but `platform.providers` does not give it the canary stage",
+        provider,
+        note="the Rollout would shift traffic on a route that has no backend for the new version",
+        help=f"add `canary` to `platform.providers.rollout.{provider.value}.stages`, or set "
+        "`platform.rollout.provider: none`",
+    )
 
 
 def _canary(service: ServicePlan) -> Body:
