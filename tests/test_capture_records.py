@@ -8,13 +8,16 @@ import math
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mlspec.runtime.capture.decode import Dropped, Pair, decoded
+from mlspec.runtime.capture.decode import Dropped, Pair, decoded, events
 from mlspec.runtime.capture.files import Files
 from mlspec.runtime.capture.masking import masked
 from mlspec.runtime.capture.sampling import sampled
@@ -125,6 +128,86 @@ def test_a_streamed_chat_is_put_together(tmp_path: Path) -> None:
     found = pair({"messages": []}, {}, "openai", response=body.encode(), reply={"content-type": "text/event-stream"})
     (made,) = rows(tmp_path, found, **CHAT)
     assert (made["answer"], made["finish_reason"]) == ("Hello", "length")
+
+
+def streamed(events: list[Any], end: str = "\n", **more: Any) -> Pair:
+    """A streamed answer to a chat, whose lines end in `end`."""
+    told = [json.dumps(event, ensure_ascii=False) for event in events]
+    body = "".join(f"data: {one}{end}{end}" for one in (*told, "[DONE]")).encode()
+    given = {"response": body, "reply": {"content-type": "text/event-stream"}, **more}
+    return pair({"messages": []}, {}, "openai", **given)
+
+
+SEPARATORS = "\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e"
+"""What ends a line for Python and not in a stream of events."""
+
+
+@given(
+    parts=st.lists(st.text(st.characters(codec="utf-8") | st.sampled_from(SEPARATORS))),
+    end=st.sampled_from(["\n", "\r", "\r\n"]),
+)
+def test_a_streamed_answer_may_have_any_character(
+    parts: list[str], end: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    found = streamed([{"choices": [{"delta": {"content": part}}]} for part in parts], end)
+    (made,) = rows(tmp_path_factory.getbasetemp(), found, **CHAT)
+    assert made["answer"] == "".join(parts)
+
+
+@given(
+    data=st.lists(st.lists(st.text("a: \u2028\x85"), min_size=1)),
+    end=st.sampled_from(["\n", "\r", "\r\n"]),
+    noise=st.sampled_from(["", ": a comment", "event: message", "id", "retry: 5", "database: 1"]),
+    bom=st.booleans(),
+)
+def test_events_are_read_as_the_standard_says(data: list[list[str]], end: str, noise: str, bom: bool) -> None:
+    lines = [line for event in data for line in (*(f"data: {one}" for one in event), *[noise] * bool(noise), "")]
+    body = "\ufeff" * bom + "".join(f"{line}{end}" for line in lines)
+    assert [one.decode() for one in events(body.encode())] == ["\n".join(event) for event in data]
+
+
+def test_a_streamed_answer_ends_with_its_usage(tmp_path: Path) -> None:
+    """The last event has no choices, which some servers write as null."""
+    chosen = {"choices": [{"delta": {"content": "Hello"}, "finish_reason": "stop"}]}
+    ends: list[dict[str, Any]] = [{"choices": []}, {"choices": None}, {"usage": {}}]
+    for last in ends:
+        (made,) = rows(tmp_path, streamed([chosen, last]), **CHAT)
+        assert (made["answer"], made["finish_reason"]) == ("Hello", "stop")
+
+
+def test_of_several_streamed_answers_the_first_is_recorded(tmp_path: Path) -> None:
+    parts = [{"choices": [{"index": index, "delta": {"content": text}}]} for text, index in (("Hel", 0), ("x", 1))]
+    both = {"choices": [{"index": 1, "delta": {"content": "y"}}, {"index": 0, "delta": {"content": "lo"}}]}
+    assert rows(tmp_path, streamed([*parts, both]), **CHAT)[0]["answer"] == "Hello"
+
+
+@pytest.mark.parametrize("kind", ["Text/Event-Stream", "text/event-stream;charset=utf-8", "text/event-stream ; a=b"])
+def test_a_stream_is_known_however_its_type_is_written(kind: str, tmp_path: Path) -> None:
+    found = streamed([{"choices": [{"text": "Hello"}]}], reply={"content-type": kind})
+    assert rows(tmp_path, found, **CHAT)[0]["answer"] == "Hello"
+
+
+def test_a_compressed_stream_is_read(tmp_path: Path) -> None:
+    found = streamed([{"choices": [{"text": "Hello"}]}])
+    reply = {"content-type": "text/event-stream", "content-encoding": "gzip"}
+    again = streamed([], response=gzip.compress(found.response), reply=reply)
+    assert rows(tmp_path, again, **CHAT)[0]["answer"] == "Hello"
+
+
+@given(
+    event=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["choices", "delta", "text", "content", "index"]), inner, max_size=3)
+        ),
+    )
+)
+def test_a_stream_of_anything_is_recorded_or_dropped_with_a_reason(
+    event: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with suppress(Dropped):
+        rows(tmp_path_factory.getbasetemp(), streamed([event, {"choices": event}]), **CHAT)
 
 
 @pytest.mark.parametrize(

@@ -6,17 +6,19 @@ signature. A shaped input or output is a flat list, in the order of the protocol
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
+import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from ...compiler.record import Record
 from .config import Config, Field
 
-__all__ = ["Dropped", "Pair", "decoded", "document"]
+__all__ = ["Dropped", "Pair", "decoded", "document", "events"]
 
 Columns = dict[str, list[Any]]
 """The values of each column, one for each row."""
@@ -48,12 +50,9 @@ MOST = 2**24
 def decoded(pair: Pair, config: Config, version: str) -> list[dict[str, Any]]:
     """The records of a pair, unmasked and not yet sampled. Raises Dropped."""
     asked = document(pair.request, pair.headers)
-    said = (
-        _streamed(pair.response)
-        if pair.reply.get("content-type", "").startswith("text/event-stream")
-        else document(pair.response, pair.reply)
-    )
+    streamed = pair.reply.get("content-type", "").partition(";")[0].strip().lower() == "text/event-stream"
     try:
+        said = _streamed(_plain(pair.response, pair.reply)) if streamed else document(pair.response, pair.reply)
         rows, columns, shared = PROTOCOLS[pair.protocol](asked, said, config)
     except (TypeError, KeyError, ValueError, IndexError, AttributeError):
         raise Dropped("other-shape") from None
@@ -64,13 +63,22 @@ def decoded(pair: Pair, config: Config, version: str) -> list[dict[str, Any]]:
 
 def document(body: bytes, headers: dict[str, str]) -> Any:
     """A body as JSON. Raises Dropped."""
+    return _parsed(_plain(body, headers))
+
+
+def _plain(body: bytes, headers: dict[str, str]) -> bytes:
+    """A body without its encoding. Raises Dropped."""
     coding = headers.get("content-encoding", "identity").lower()
     if coding in ("gzip", "x-gzip"):
-        body = _unzipped(body)
-    elif coding not in ("", "identity"):
+        return _unzipped(body)
+    if coding not in ("", "identity"):
         raise Dropped("encoded")
+    return body
+
+
+def _parsed(text: str | bytes) -> Any:
     try:
-        return json.loads(body)
+        return json.loads(text)
     except (ValueError, RecursionError):
         raise Dropped("not-json") from None
 
@@ -304,16 +312,29 @@ def _openai(asked: Any, said: Any, config: Config) -> Decoded:
 
 def _streamed(body: bytes) -> Any:
     """The answer of a stream of events, put together. Raises Dropped."""
-    text, finish = [], None
-    try:
-        for line in body.decode().splitlines():
-            if line.startswith("data:") and line[5:].strip() != "[DONE]":
-                for choice in json.loads(line[5:]).get("choices", [])[:1]:
-                    text.append(choice.get("text") or (choice.get("delta") or {}).get("content") or "")
-                    finish = choice.get("finish_reason") or finish
-    except (ValueError, AttributeError, RecursionError):
-        raise Dropped("not-json") from None
-    return {"choices": [{"text": "".join(text), "finish_reason": finish}]}
+    parts, finish = [], None
+    for event in events(body):
+        choices = _parsed(event).get("choices") or [] if event.strip() != b"[DONE]" else []
+        for choice in (one for one in choices if not one.get("index")):
+            parts.append(choice.get("text") or (choice.get("delta") or {}).get("content") or "")
+            finish = choice.get("finish_reason") or finish
+    return {"choices": [{"text": "".join(parts), "finish_reason": finish}]}
+
+
+def events(body: bytes) -> Iterator[bytes]:
+    """The data of each event of a stream (https://html.spec.whatwg.org/multipage/server-sent-events.html, 9.2.6).
+
+    Lines end in CR, LF, or both, and in nothing else: an answer may contain every other separator of lines. The end of
+    the stream also ends an event, because some servers omit the last empty line.
+    """
+    data: list[bytes] = []
+    for line in [*re.split(rb"\r\n|\r|\n", body.removeprefix(codecs.BOM_UTF8)), b""]:
+        name, _, value = line.partition(b":")
+        if name == b"data":
+            data.append(value.removeprefix(b" "))
+        elif not line and data:
+            yield b"\n".join(data)
+            data = []
 
 
 PROTOCOLS: dict[str, Callable[[Any, Any, Config], Decoded]] = {
