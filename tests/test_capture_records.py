@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import math
 import os
+import shutil
 import signal
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -17,12 +20,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlspec.runtime.capture import upload
+from mlspec.runtime.capture.config import Config
+from mlspec.runtime.capture.counts import Counts
 from mlspec.runtime.capture.decode import Dropped, Pair, decoded, events
 from mlspec.runtime.capture.files import Files
 from mlspec.runtime.capture.masking import masked
 from mlspec.runtime.capture.sampling import sampled
 from mlspec.runtime.capture.serve import capture
-from mlspec.runtime.capture.upload import Folder, Uploader
+from mlspec.runtime.capture.upload import Folder, Objects, Uploader
 
 from .recording import SERVED, asked, configured, described, request, response, running, send, serving, wait
 
@@ -331,13 +337,89 @@ def test_days_older_than_the_retention_are_deleted_and_nothing_else(tmp_path: Pa
     names = ["date=2020-01-31", today, "date=2020-13-01", "date=2020-01-31-old", "labels"]
     for name in names:
         (tmp_path / "store" / name).mkdir(parents=True)
-    import threading
-
-    from mlspec.runtime.capture.counts import Counts
-
-    uploads = Uploader(config, tmp_path / "ready", Counts(), threading.Lock())
-    uploads._prune()
+    uploader(tmp_path, config)._prune()
     assert sorted(path.name for path in (tmp_path / "store").iterdir()) == sorted(names[1:])
+
+
+def uploader(folder: Path, config: Config) -> Uploader:
+    return Uploader(config, folder / "ready", Counts(), threading.Lock())
+
+
+def test_replicas_that_delete_the_same_days_do_not_disturb_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = configured(tmp_path, capture__retention=86400)
+    for day in range(1, 9):
+        (tmp_path / "store" / f"date=2020-01-0{day}").mkdir(parents=True)
+        (tmp_path / "store" / f"date=2020-01-0{day}" / "one.jsonl").write_text("{}\n")
+    removed, each = shutil.rmtree, itertools.count()
+
+    def raced(path: Path) -> None:
+        """Every second day, another replica deletes the folder, or what is in it, at the same time."""
+        number = next(each)
+        if number % 4 == 0:
+            removed(path)
+        if number % 4 == 2:
+            (path / "one.jsonl").unlink()
+            raise FileNotFoundError(path / "one.jsonl")
+        removed(path)
+
+    monkeypatch.setattr(shutil, "rmtree", raced)
+    uploader(tmp_path, config)._prune()
+    assert not list((tmp_path / "store").iterdir())
+
+
+def test_a_day_that_another_replica_deleted_in_an_object_store_is_no_failure(tmp_path: Path) -> None:
+    from pyarrow import fs
+
+    store = Objects.__new__(Objects)
+    store._files, store._root = fs.LocalFileSystem(), str(tmp_path)
+    store.drop("date=2020-01-01")
+
+
+@pytest.mark.parametrize("woken", [False, True], ids=["quiet", "new-files"])
+def test_a_store_that_is_down_is_tried_less_and_less_often(
+    woken: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever arrives in the meantime: the writer wakes the thread each second."""
+    (tmp_path / "store").write_text("a file where a folder should be")
+    (tmp_path / "ready" / "date=2026-12-01").mkdir(parents=True)
+    (tmp_path / "ready" / "date=2026-12-01" / "one.jsonl").write_text("{}\n")
+    uploads, waits = uploader(tmp_path, configured(tmp_path)), list[float]()
+
+    def waited(seconds: float) -> bool:
+        waits.append(seconds)
+        if woken:
+            uploads.wake()
+        if len(waits) == 9:
+            (tmp_path / "store").unlink()
+            uploads.wake(ending=True)
+        return False
+
+    monkeypatch.setattr(uploads._ending, "wait", waited)
+    uploads.run()
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert (tmp_path / "store" / "date=2026-12-01" / "one.jsonl").exists()
+
+
+def test_the_end_of_the_recorder_interrupts_the_wait_for_a_store_that_is_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload, "WAITS", (3600.0, 3600.0))
+    uploads, failed = uploader(tmp_path, configured(tmp_path)), threading.Event()
+
+    def fails() -> None:
+        failed.set()
+        raise OSError
+
+    monkeypatch.setattr(uploads, "_all", fails)
+    uploads.start()
+    assert failed.wait(10)
+    monkeypatch.setattr(upload, "WAITS", (0.0, 0.0))
+    monkeypatch.setattr(uploads, "_all", lambda: None)
+    uploads.wake(ending=True)
+    uploads.join(10)
+    assert not uploads.is_alive()
 
 
 def test_a_file_in_a_mounted_folder_gets_its_name_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Protocol
@@ -39,7 +40,7 @@ class Store(Protocol):
         """The folders of days."""
 
     def drop(self, day: str) -> None:
-        """Delete a folder with all of its files."""
+        """Delete a folder with all of its files, which another replica may be deleting, too."""
 
 
 class Folder:
@@ -64,8 +65,10 @@ class Folder:
         yield from (path.name for path in self._root.glob("date=*"))
 
     def drop(self, day: str) -> None:
-        """Delete a folder with all of its files."""
-        shutil.rmtree(self._root / day)
+        """Delete a folder with all of its files, which another replica may be deleting, too."""
+        while (self._root / day).exists():
+            with suppress(FileNotFoundError):  # the other one was faster
+                shutil.rmtree(self._root / day)
 
 
 class Objects:
@@ -97,8 +100,9 @@ class Objects:
         yield from (info.base_name for info in self._files.get_file_info(self._selected))
 
     def drop(self, day: str) -> None:
-        """Delete a folder with all of its files."""
-        self._files.delete_dir(f"{self._root}/{day}")
+        """Delete a folder with all of its files, which another replica may be deleting, too."""
+        with suppress(FileNotFoundError):
+            self._files.delete_dir(f"{self._root}/{day}")
 
 
 def _region() -> str | None:
@@ -117,31 +121,43 @@ class Uploader(threading.Thread):
         super().__init__(name="uploads", daemon=True)
         self._config, self._ready, self._counts, self._lock = config, ready, counts, lock
         self._store: Store | None = None
-        self._wake = threading.Event()
-        self._ending = False
+        self._wake, self._ending = threading.Event(), threading.Event()
         self._pruned = -DAY
 
     def wake(self, *, ending: bool = False) -> None:
         """Look for files now."""
-        self._ending = self._ending or ending
+        if ending:
+            self._ending.set()
         self._wake.set()
 
     def run(self) -> None:
-        wait = WAITS[0]
+        wait = 0.0
         while True:
             self._wake.clear()
-            try:
-                self._all()
-                wait = WAITS[0]
-                self._prune()
-            except Exception as wrong:  # noqa: BLE001 - whatever the store's library raises, requests go on
-                self._count("mlspec_recorder_upload_failures_total")
-                say(sys.stderr, f"mlspec runtime capture: {self._config.uri}: {_first(wrong)}")
-                wait = min(2 * wait, WAITS[1])
-                self._store = None
-            if self._ending and not any(self._ready.glob("*/*")):
+            wait = 0.0 if self._works() else min(max(2 * wait, WAITS[0]), WAITS[1])
+            if self._ending.is_set() and not any(self._ready.glob("*/*")):
                 return
-            self._wake.wait(WAITS[0] if self._ending else wait)
+            self._rest(wait)
+
+    def _works(self) -> bool:
+        try:
+            self._all()
+            self._prune()
+        except Exception as wrong:  # noqa: BLE001 - whatever the store's library raises, requests go on
+            self._count("mlspec_recorder_upload_failures_total")
+            say(sys.stderr, f"mlspec runtime capture: {self._config.uri}: {_first(wrong)}")
+            self._store = None
+            return False
+        return True
+
+    def _rest(self, wait: float) -> None:
+        """Wait for the next try. After a failure, only the end of the recorder makes it come earlier, no new file."""
+        if self._ending.is_set():
+            time.sleep(WAITS[0])
+        elif wait:
+            self._ending.wait(wait)
+        else:
+            self._wake.wait(WAITS[0])
 
     def _all(self) -> None:
         for path in sorted(self._ready.glob("*/*")):
@@ -154,7 +170,7 @@ class Uploader(threading.Thread):
     def _prune(self) -> None:
         """Once a day, delete what is older than the retention. Several replicas may do it at once."""
         now = time.monotonic()
-        if not self._config.retention or self._ending or now - self._pruned < DAY:
+        if not self._config.retention or self._ending.is_set() or now - self._pruned < DAY:
             return
         if self._store is None:
             self._store = opened(self._config)
