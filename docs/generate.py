@@ -56,6 +56,7 @@ SUBJECTS = {
     "MLS72": "Receivers of alerts",
     "MLS73": "Monitoring of models",
     "MLS75": "Captured predictions",
+    "MLS77": "Quality in production",
     "MLS79": "Measurements in production",
     "MLS8": "Language models",
     "MLS9": "Security",

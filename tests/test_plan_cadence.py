@@ -43,6 +43,28 @@ def test_a_relative_margin_is_of_what_the_live_version_reaches() -> None:
     assert days(found.expires) == pytest.approx(94.1, abs=1 / 24)
 
 
+@pytest.mark.parametrize(
+    ("bound", "tolerated"),
+    [
+        ("{metric: roc_auc, min: 0.92, versus: null, margin: null}", 0.021),
+        ("{metric: roc_auc, min: 0.941, versus: null, margin: null}", 0),
+        ("{metric: roc_auc, min: 0.96, versus: null, margin: null}", -0.019),
+        ("{metric: false_positive_rate, max: 0.5%, versus: null, margin: null}", 0.001),
+        ("{metric: false_positive_rate, max: 0.1%, versus: null, margin: null}", -0.003),
+        ("{metric: roc_auc, versus: champion, margin: -0.02}", 0.02),
+        ("{metric: roc_auc, versus: champion, margin: 0.02}", -0.02),
+        ("{metric: roc_auc, versus: champion, margin: 1%}", -0.00941),
+    ],
+)
+def test_what_is_tolerated_is_on_the_allowed_side_of_the_bound(bound: str, tolerated: float) -> None:
+    """The live version has 0.941, and 0.4% false positives. A model outside its bound has no room to lose quality."""
+    found = fraud(f"monitoring.quality={bound}").cadence
+    assert found is not None
+    assert found.tolerated is not None
+    assert found.tolerated.value == pytest.approx(tolerated)
+    assert tolerated > 0 or (found.expires, found.window, found.detected) == (None, None, None)
+
+
 def test_the_longest_cadence_at_which_one_run_may_fail() -> None:
     """A month has up to 31 days: 62 + 1.05 days are within 100 days, and 184 are not. Within 40 days, only 14 are;
     within 10 days, only 2 are; and nothing is within two days, because a rollout alone takes one.

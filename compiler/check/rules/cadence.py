@@ -1,4 +1,4 @@
-"""The rule on the age of the model: it must be replaced before it has lost the quality that production needs."""
+"""Rules on the quality of the live model: it meets what production needs, and is replaced before it has lost it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
 from ...plan.choose import readable
-from ...system import MLSystem
+from ...system import Condition, MLSystem
 from ..lint import rule
 
 if TYPE_CHECKING:
     from ...plan.data.cadence import CadencePlan
 
-__all__ = ["older_than_it_may_be"]
+__all__ = ["already_too_low", "older_than_it_may_be"]
 
 
 @rule(
@@ -108,3 +108,50 @@ def _days(expires: Duration) -> str:
     """Whole days, or hours for less than three days."""
     hours = floor(expires.amount / 3600)
     return f"{hours // 24}d" if hours >= 72 else f"{max(1, hours)}h"
+
+
+@rule("MLS779", "warning", "monitoring.quality", "releases.*.metrics")
+def already_too_low(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Live version whose recorded metric is outside the bound on its quality.
+
+    Why: the alert fires as soon as enough labels have arrived, and stays on. So it cannot show a drop in quality, and
+    the retraining that it triggers starts over and over. Either the bound is wrong, or the version should not be live.
+
+    Bad:
+        release: {metrics: {roc_auc: 0.941}}
+        monitoring:
+          quality: {metric: roc_auc, min: 0.96}
+    Good:
+        release: {metrics: {roc_auc: 0.941}}
+        monitoring:
+          quality: {metric: roc_auc, min: 0.92}
+    """
+    bound = system.monitoring.quality
+    if bound is None or bound.of is not None or bound.segment is not None or not plan.runs("monitoring").value:
+        return
+    live = _live(system, bound)
+    if live is None:
+        return
+    for word, limit, side in (("min", bound.min, 1), ("max", bound.max, -1)):
+        if limit is not None and side * (live.value - float(limit.value.amount)) < 0:
+            yield finding(
+                "MLS779",
+                f"`{bound.metric.value}` must be {_side(side)} {limit.value}, and it is {live.value:g} for the live "
+                "version",
+                limit,
+                others=((live, "what the live version measured"),),
+                note="the alert would fire as soon as enough labels arrive and stay on, so it could not show a drop",
+                help=f"write `{word}: {live.value:g}` or {'less' if side > 0 else 'more'}, or promote a version that "
+                "meets the bound",
+            )
+
+
+def _side(side: int) -> str:
+    return "at least" if side > 0 else "at most"
+
+
+def _live(system: MLSystem, bound: Condition) -> Because[float] | None:
+    """The metric of the live version of the model whose quality is measured."""
+    models = list(system.models) if len(system.models) == 1 else [system.metadata.name.value]
+    release = system.releases.get(models[0])
+    return release.metrics.get(bound.metric.value) if release is not None else None

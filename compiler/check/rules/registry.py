@@ -190,6 +190,7 @@ RULES: tuple[Rule, ...] = (
     capture.column_given_twice,
     capture.personal_data_in_the_clear,
     capture.kept_too_short,
+    cadence.already_too_low,
     observations.rival_without_a_result,
     observations.labels_that_never_are_enough,
     observations.verdict_that_no_window_reaches,

@@ -96,14 +96,19 @@ class CadencePlan:
 
     @cached_property
     def tolerated(self) -> Because[float] | None:
-        """How much of the metric may be lost in production; None if the spec does not say it in numbers."""
+        """How much of the metric may be lost in production, zero or less if quality is already too low.
+
+        None if the spec does not say it in numbers.
+        """
         if self.quality is None:
             return None
         gate, known = self.quality.gate, self.quality.known
         if gate.versus is not None and gate.versus.value == "champion" and gate.margin is not None:
             return _of_margin(gate.margin, known.value if known is not None else None)
         limit = first(gate.min, gate.max)
-        return _of_limit(limit, known.value, known.of) if limit is not None and known is not None else None
+        if limit is None or known is None:
+            return None
+        return _of_limit(limit, known.value, known.of, 1 if gate.min is not None else -1)
 
     @cached_property
     def expires(self) -> Because[Duration] | None:
@@ -256,7 +261,7 @@ def _one_may_fail(gap: Because[Duration], run: Because[Duration], rollout: Becau
 
 @decision
 def _of_margin(margin: Because[Margin], known: Because[float] | None) -> tuple[float, str]:
-    amount = abs(float(margin.value.amount))
+    amount = -float(margin.value.amount)  # a positive margin asks for more than the champion has
     if not margin.value.relative:
         return amount, f"the margin of {margin.value} in `monitoring.quality`"
     if known is None:
@@ -265,9 +270,11 @@ def _of_margin(margin: Because[Margin], known: Because[float] | None) -> tuple[f
 
 
 @decision
-def _of_limit(limit: Because[Measure], known: Because[float], of: str) -> tuple[float, str]:
-    apart = abs(float(limit.value.amount) - known.value)
-    return apart, f"from {known.value:g} of the {of} to the limit of {limit.value} in `monitoring.quality`"
+def _of_limit(limit: Because[Measure], known: Because[float], of: str, side: int) -> tuple[float, str]:
+    """From the known value to the limit, on the side that is allowed: above a minimum, or below a maximum."""
+    apart = side * (known.value - float(limit.value.amount))
+    already = "nothing is left: " if apart <= 0 else ""
+    return apart, f"{already}from {known.value:g} of the {of} to the limit of {limit.value} in `monitoring.quality`"
 
 
 @decision
