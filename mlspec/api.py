@@ -415,7 +415,7 @@ def simulate(
     requests: int | None = None,
     seed: int = 1,
     runs: int = 1,
-    rollouts: int = 400,
+    rollouts: int | None = None,
     fixed: bool = False,
     burst: tuple[float, float] | None = None,
     lose: Literal["replica", "zone"] | None = None,

@@ -19,6 +19,7 @@ from mlspec.compiler.simulate.canary import (
     Versus,
     binomial,
     poisson,
+    poissons,
     rolled_out,
 )
 
@@ -146,3 +147,13 @@ def test_binomial_numbers_have_their_mean_and_their_variance(many: int, share: f
     average, spread = sum(drawn) / len(drawn), many * share * (1 - share)
     assert average == pytest.approx(many * share, abs=5 * math.sqrt(spread / len(drawn)))
     assert sum((each - average) ** 2 for each in drawn) / len(drawn) == pytest.approx(spread, rel=0.07)
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.001, 0.1, 0.49, 0.5, 3.0])
+def test_poisson_numbers_in_a_row_have_the_mean_and_the_variance_of_one(mean: float) -> None:
+    found = poissons(mean, 200_000, Random(1))
+    average = sum(found) / len(found)
+    assert len(found) == 200_000
+    assert average == pytest.approx(mean, abs=5 * math.sqrt(mean / len(found)))
+    spread = sum((one - average) ** 2 for one in found) / len(found)
+    assert spread == pytest.approx(mean, abs=5 * math.sqrt((mean + 2 * mean * mean) / len(found)))

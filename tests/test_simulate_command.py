@@ -285,3 +285,25 @@ def test_a_page_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     done = run("simulate", EXAMPLE, *SHORT, "--page", tmp_path / "missing" / "page.html")
     assert done.status == 2
     assert "cannot be written" in done.err
+
+
+@pytest.mark.parametrize(
+    ("mean", "rollouts", "runs", "said"),
+    [
+        ("20/s", None, 400, ""),
+        ("0.1/s", None, 114, "fewer than 400 rollouts, because each takes long: `--rollouts 400` simulates all"),
+        ("0.1/s", 3, 3, ""),
+        ("0.001/s", None, None, "so even 20 rollouts would take long to simulate"),
+    ],
+)
+def test_a_rollout_that_takes_weeks_or_years_ends_the_simulation_in_seconds(
+    mean: str, rollouts: int | None, runs: int | None, said: str, tmp_path: Path
+) -> None:
+    """Of a quiet service with a strict objective."""
+    spec = minimal(constraints__throughput={"mean": mean, "peak": "40/s"}, constraints__availability="99.99%")
+    found = mlspec.simulate(compile_text(tmp_path, spec), hours=0.05, rollouts=rollouts)["default"]
+    simulated = found.services[0].rollouts
+    assert (simulated.runs if simulated is not None else None) == runs
+    told = " ".join(render.text([found], 1000).split())
+    assert said in told
+    assert said or ("because each takes long" not in told and "not simulated: the canary" not in told)

@@ -51,10 +51,7 @@ def replay(replayed: Replayed, results: Mapping[Question, float | None], start: 
 
 
 def _metrics(metrics: Sequence[Measured], results: Mapping[Question, float | None], start: int) -> tuple[Metric, ...]:
-    return tuple(
-        Metric(one.name, one.first, one.every, one.times, one.failures, one.idle, _measure(one, results, start))
-        for one in metrics
-    )
+    return tuple(Metric(one.name, one.looks, one.failures, one.idle, _measure(one, results, start)) for one in metrics)
 
 
 def _measure(metric: Measured, results: Mapping[Question, float | None], start: int) -> Callable[[int], bool | None]:

@@ -16,7 +16,7 @@ from .planned import Skipped, planned
 from .planned_rollout import rollout
 from .report import SimulatedService, Simulation, Unsimulated
 from .service import reported
-from .versions import rollouts
+from .versions import rollouts, too_long
 
 __all__ = ["Options", "Simulation", "simulated"]
 
@@ -37,8 +37,13 @@ def simulated(environment: str, plan: Plan, options: Options) -> Simulation:
 
 def _service(service: ServicePlan, options: Options) -> SimulatedService:
     what, canary = planned(service), rollout(service)
-    found = rollouts(what, canary, options) if canary is not None and what.profile.mean else None
-    return reported(what, options, found)
+    if canary is None or not what.profile.mean:
+        return reported(what, options, None)
+    unjudged = too_long(canary)
+    if not unjudged:
+        return reported(what, options, rollouts(what, canary, options))
+    report = reported(what, options, None)
+    return report.but(unjudged=(*report.unjudged, unjudged))
 
 
 def _others(plan: Plan) -> Iterator[Unsimulated]:

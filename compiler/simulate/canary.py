@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import accumulate
+from operator import add
 from random import Random
 
 from ..record import Record
@@ -32,6 +33,7 @@ __all__ = [
     "Versus",
     "judged",
     "poisson",
+    "poissons",
     "rolled_out",
 ]
 
@@ -43,6 +45,9 @@ MEANS = {True: "good", False: "bad", None: "too few requests"}
 
 FEW = 30
 """The mean up to which a Poisson number is counted one by one."""
+
+RARE = 0.5
+"""The mean below which a series of Poisson numbers is drawn event by event, since most of them are zero."""
 
 
 class Versus(Record):
@@ -148,6 +153,17 @@ def poisson(mean: float, random: Random) -> int:
             return many
 
 
+def poissons(mean: float, many: int, random: Random) -> list[int]:
+    """Poisson numbers in a row: the events of a Poisson process in equal times."""
+    if mean >= RARE:
+        return [poisson(mean, random) for _ in range(many)]
+    found, at = [0] * many, random.expovariate(mean) if mean else math.inf
+    while at < many:
+        found[int(at)] += 1
+        at += random.expovariate(mean)
+    return found
+
+
 def binomial(many: int, share: float, random: Random) -> int:
     """How many of `many` have a property that this share of all has, at most half: exact for a small mean, by the
     geometric gaps between them (L. Devroye, Non-Uniform Random Variate Generation, 1986, X.4.3), else normal.
@@ -170,11 +186,11 @@ class _Counts:
 
     def __init__(self, arm: Arm, names: Iterable[str], rate: float, looks: int, each: float, random: Random) -> None:
         self._each = each
-        failed = [poisson(rate * each * arm.failing, random) for _ in range(looks)]
-        fine = [poisson(rate * each * (1 - arm.failing), random) for _ in range(looks)]
+        failed = poissons(rate * each * arm.failing, looks, random)
+        fine = poissons(rate * each * (1 - arm.failing), looks, random)
         self.failed = [0, *accumulate(failed)]
         self.fine = [0, *accumulate(fine)]
-        self.all = [many + more for many, more in zip(self.failed, self.fine, strict=True)]
+        self.all = list(map(add, self.failed, self.fine))
         self.slow = {name: [0, *accumulate(_part(arm.slow[name], fine, random))] for name in names if name in arm.slow}
 
     def during(self, counted: list[int], end: int, window: int) -> int:
@@ -184,17 +200,18 @@ class _Counts:
 
 def _part(share: float, many: Iterable[int], random: Random) -> Iterator[int]:
     for most in many:
-        yield most - binomial(most, 1 - share, random) if share > 0.5 else binomial(most, share, random)
+        if not most:
+            yield 0
+        else:
+            yield most - binomial(most, 1 - share, random) if share > 0.5 else binomial(most, share, random)
 
 
 class Metric(Row):
     """A metric of the analysis of a step."""
 
     name: str
-    first: int
-    """The look at which it is first measured."""
-    every: int
-    times: int
+    looks: Iterable[int]
+    """The looks at which it is measured."""
     failures: int
     held: int
     measure: Callable[[int], bool | None]
@@ -236,8 +253,8 @@ def judged(metrics: Sequence[Metric], last: int) -> tuple[int, str, str]:
     """The look that ends a step, its verdict, and the metric that decided."""
     due: dict[int, list[Metric]] = {}
     for metric in metrics:
-        for turn in range(metric.times):
-            due.setdefault(metric.first + turn * metric.every, []).append(metric)
+        for look in metric.looks:
+            due.setdefault(look, []).append(metric)
     bad, idle = dict.fromkeys((one.name for one in metrics), 0), dict.fromkeys((one.name for one in metrics), 0)
     for at in sorted(look for look in due if look <= last):
         for metric in due[at]:
@@ -255,14 +272,17 @@ def _metrics(stage: Stage, ours: _Counts, theirs: _Counts, each: float) -> Itera
     looks = len(ours.all) - 1
     guard = stage.guard
     if guard is not None:
-        first = math.ceil(guard.window / each)
-        yield Metric(GUARD, first, 1, looks - first + 1, guard.misses, looks, partial(_mostly_works, guard, ours))
+        width, first = round(guard.window / each), math.ceil(guard.window / each)
+        failed = ours.failed  # a look without a failure in its window is always good
+        some = [at for at in range(first, looks + 1) if failed[at] != failed[at - width]]
+        yield Metric(GUARD, some, guard.misses, looks, partial(_mostly_works, guard, ours))
     for one in stage.analyses:
         every = math.ceil(one.window / each)
-        yield Metric(one.name, every, every, one.windows, one.failures, one.held, partial(_within, one, ours))
+        windows = range(every, every * one.windows + 1, every)
+        yield Metric(one.name, windows, one.failures, one.held, partial(_within, one, ours))
         if one.versus is not None:
             name, same = f"{one.name}-vs-stable", partial(_alike, one, one.versus, ours, theirs)
-            yield Metric(name, every, every, one.windows, one.failures, one.held, same)
+            yield Metric(name, windows, one.failures, one.held, same)
 
 
 def _mostly_works(guard: Guard, ours: _Counts, at: int) -> bool:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from ..record import Record
 from .arrivals import Burst
 
-__all__ = ["Options"]
+__all__ = ["ROLLOUTS", "Options"]
+
+ROLLOUTS = 400
+"""How many rollouts to simulate, unless each takes long."""
 
 
 class Options(Record):
@@ -19,8 +22,8 @@ class Options(Record):
     """The most requests of a run; None for 200,000, or five times as many for a day, or if something goes wrong."""
     seed: int = 1
     runs: int = 1
-    rollouts: int = 400
-    """How many rollouts to simulate."""
+    rollouts: int | None = None
+    """How many rollouts to simulate; None for 400, or for fewer if each takes weeks."""
     fixed: bool = False
     """Whether the replicas stay what the plan has for the rate, without the autoscaler."""
     burst: Burst | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from ..plan.rollout.guards import EACH, FEW, HALF, Failing, missed
@@ -42,6 +43,11 @@ class Rollout(Record):
     """The probability that the plan states for holding a rollout, over all steps."""
     missed: float
     """The probability that the plan accepts for missing the regression."""
+
+    @property
+    def looks(self) -> int:
+        """The looks of a guard in all steps."""
+        return sum(math.ceil(stage.seconds / self.each) for stage in self.stages)
 
 
 def rollout(service: ServicePlan) -> Rollout | None:

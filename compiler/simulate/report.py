@@ -90,6 +90,8 @@ class SimulatedRollouts(Record):
     rate: float
     """Requests per second of all versions together."""
     runs: int
+    asked: int
+    """More than the runs if each takes so long that fewer were simulated."""
     promoted: int
     rolled_back: int
     held: int

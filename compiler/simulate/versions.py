@@ -13,13 +13,19 @@ from .batching import generated
 from .canary import HELD, PROMOTED, ROLLED_BACK, Arm, Outcome, rolled_out
 from .fleet import SERVED, Trace
 from .measure import percentile
-from .options import Options
+from .options import ROLLOUTS, Options
 from .planned import Planned
 from .planned_rollout import Judged, Rollout
 from .queues import Server, served
 from .report import CANARY, Promise, SimulatedRollouts, judged, percent
 
-__all__ = ["rollouts"]
+__all__ = ["rollouts", "too_long"]
+
+MOST = 10_000_000
+"""The most looks of all rollouts, unless the user says how many rollouts there are: about ten seconds."""
+
+LEAST = 20
+"""The fewest rollouts that say anything: if these would be too many looks, none is simulated."""
 
 SAMPLE = 20_000
 """The requests of a slow version that are simulated to see how many are late."""
@@ -30,8 +36,8 @@ def rollouts(planned: Planned, rollout: Rollout, options: Options) -> SimulatedR
     rate = (planned.profile.trough if options.at == "trough" else planned.profile.mean) * rollout.passing
     new, old = _new(planned, rollout, options, rate), _good(rollout)
     random = Random(options.seed)
-    startup = planned.how.startup
-    ended = [rolled_out(rollout.stages, rate, new, old, rollout.each, startup, random) for _ in range(options.rollouts)]
+    startup, many = planned.how.startup, _many(rollout, options)
+    ended = [rolled_out(rollout.stages, rate, new, old, rollout.each, startup, random) for _ in range(many)]
     back = sorted(one.seconds for one in ended if one.verdict == ROLLED_BACK)
     spent = sorted(_spent(planned, one) for one in ended)
     counted = Counter(one.verdict for one in ended)
@@ -40,6 +46,7 @@ def rollouts(planned: Planned, rollout: Rollout, options: Options) -> SimulatedR
         version=_version(options),
         rate=rate,
         runs=len(ended),
+        asked=options.rollouts or ROLLOUTS,
         promoted=counted[PROMOTED],
         rolled_back=counted[ROLLED_BACK],
         held=counted[HELD],
@@ -52,6 +59,21 @@ def rollouts(planned: Planned, rollout: Rollout, options: Options) -> SimulatedR
         ended=(ended[0].verdict, ended[0].seconds),
         promises=tuple(_promises(rollout, options, new, counted, len(ended))),
     )
+
+
+def _many(rollout: Rollout, options: Options) -> int:
+    """How many rollouts to simulate: fewer if each takes weeks, unless the user says how many."""
+    if options.rollouts is not None:
+        return options.rollouts
+    return max(LEAST, min(ROLLOUTS, MOST // max(1, rollout.looks)))
+
+
+def too_long(rollout: Rollout) -> str:
+    """Why its rollouts are not simulated; empty if they are."""
+    if rollout.looks * LEAST <= MOST:
+        return ""
+    days = sum(stage.seconds for stage in rollout.stages) / DAY
+    return f"the canary: its rollout takes {days:,.0f} days, so even {LEAST} rollouts would take long to simulate"
 
 
 def _version(options: Options) -> str:

@@ -77,9 +77,8 @@ _SIMULATED = (
     click.option(
         "--rollouts",
         type=click.IntRange(1, 100_000),
-        default=400,
-        show_default=True,
-        help="How many rollouts of a new version to simulate.",
+        metavar="N",
+        help="How many rollouts of a new version to simulate; by default 400, and fewer if each takes weeks.",
     ),
     click.option("--fixed", is_flag=True, help="Keep the replicas that the plan has for the rate: no autoscaler."),
     click.option(

@@ -119,6 +119,10 @@ def of_rollouts(found: SimulatedRollouts) -> str:
     if found.spent is not None and found.most_spent is not None:
         most = percent(found.most_spent)
         said += f"; its failures spend {percent(found.spent)} of the error budget, at most {most} in 95%"
+    if found.runs < found.asked:
+        said += (
+            f"; fewer than {found.asked} rollouts, because each takes long: `--rollouts {found.asked}` simulates all"
+        )
     return said
 
 
