@@ -235,8 +235,10 @@ def _setting(argument: str) -> tuple[Mapping | None, list[Diagnostic]]:
     if tree is None or "value" not in tree.entries:
         return None, [d.but(span=Span(file, 0, len(path) + 1, 0, len(argument))) for d in found]
     node = _moved(tree.entries["value"], file, len(path) + 1 - len("value: "))
+    end = len(path)
     for step in reversed(steps):
-        start = argument.find(step)
+        start = end - len(step)
+        end = start - 1  # of the step before the dot
         node = wrapped(step, node, node, Scalar((file, 0, start, 0, start + len(step)), step, True))
     assert isinstance(node, Mapping)
     return node, found

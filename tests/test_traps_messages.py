@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import mlspec
+
 from .rules import findings
 from .support import ROOT, compile_text, ids, minimal, run
 
@@ -93,3 +95,17 @@ def test_line_ends_are_named_as_what_differs(tmp_path: Path) -> None:
     assert "service.yaml: differs only in its line ends" in ran.out + ran.err
     file.write_bytes(text.replace(b"\n", b"\r\n") + b"# more\n")
     assert "service.yaml: differs\n" in (again := run("check", tmp_path / "mlspec.yaml")).out + again.err
+
+
+@pytest.mark.parametrize(
+    ("setting", "before", "marked"),
+    [
+        ("constraints.throughput.throughput=20/s", "constraints.throughput.", "throughput"),
+        ("serving.serv=1", "serving.", "serv"),
+        ("constraints.latency.p9=99ms", "constraints.latency.", "p9"),
+    ],
+)
+def test_a_mistaken_step_of_a_setting_is_marked_where_it_is(setting: str, before: str, marked: str) -> None:
+    """Not where the same letters occur first."""
+    (found,) = mlspec.lint(ROOT / "examples/minimal/mlspec.yaml", settings=[setting])
+    assert (found.span.column, found.span.end_column) == (len(before), len(before) + len(marked))
