@@ -180,7 +180,7 @@ class Rate(Quantity):
         """The shortest period that needs at most one decimal place, else events per second to three digits."""
         for unit, seconds in self.UNITS.items():
             events = (self.amount * seconds).quantize(Decimal("0.000001"))
-            if events * 10 == (events * 10).to_integral_value():
+            if events * 10 == (events * 10).to_integral_value() and bool(events) is bool(self.amount):
                 return f"{plain(events)}{unit}"
         return f"{plain(Decimal(f'{self.amount:.3g}'))}/s"
 

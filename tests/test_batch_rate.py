@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 import mlspec
+from mlspec.compiler.because import fixed
 from mlspec.compiler.diagnostics import Diagnostic
+from mlspec.compiler.plan.serving.batch import _least_rate
+from mlspec.schema.units import Duration, Rate
 
 from .batch import compiled, plan, spec
 from .support import changed, dumped
@@ -36,11 +42,22 @@ def test_a_run_takes_as_long_as_its_rounds(tmp_path: Path) -> None:
 
 
 def test_the_plan_says_how_fast_a_pod_must_be(tmp_path: Path) -> None:
-    """2 rounds of 750,000 items in 7,200 s are 208.3 a second: nothing divided them before."""
+    """2 rounds of 750,000 items in 7,200 s are 208.33 a second, and 208.3 would miss the deadline."""
     needed = plan(tmp_path).least_rate
     assert needed is not None
-    assert float(needed.value) == 208.3
+    assert float(needed.value) == 208.4
     assert "2 rounds of 750,000 items in 2h" in needed.reason
+
+
+@given(items=st.integers(1, 10**12), rounds=st.integers(1, 1000), seconds=st.integers(60, 10**8))
+@example(items=1, rounds=1, seconds=31 * 86400)
+def test_the_rate_that_is_printed_keeps_the_deadline(items: int, rounds: int, seconds: int) -> None:
+    """Whatever its size, it is the rate that is needed, and at most a tenth more."""
+    whole, deadline = fixed(items, ""), fixed(Duration(seconds), "")
+    needed = _least_rate(whole, fixed(rounds, ""), deadline)
+    printed = Rate.parse(str(needed.value)).amount
+    assert items * rounds <= printed * seconds
+    assert printed * seconds <= Decimal("1.101") * items * rounds
 
 
 @pytest.mark.parametrize(

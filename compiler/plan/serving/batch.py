@@ -7,7 +7,7 @@ handles: `Forbid` silently skips a run if the previous one is still running when
 from __future__ import annotations
 
 import math
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from functools import cached_property
 
 from ....schema.hardware import Bandwidth
@@ -298,7 +298,9 @@ def _least_rate(items: Because[int], rounds: Because[int], deadline: Because[Dur
     whole = items.value * rounds.value
     rate = Decimal(whole) / max(Decimal(1), deadline.value.amount)
     times = "" if rounds.value == 1 else f"{count(rounds.value, 'round')} of "
-    return Rate(round(rate, 1)), f"{times}{number(items.value)} items in {deadline.value}, without starts and retries"
+    digits = min(Decimal("0.1"), Decimal(1).scaleb(rate.adjusted() - 1))  # a decimal, or the first two digits
+    enough = rate.quantize(digits, rounding=ROUND_CEILING)  # what is printed keeps the deadline
+    return Rate(enough), f"{times}{number(items.value)} items in {deadline.value}, without starts and retries"
 
 
 @decision
