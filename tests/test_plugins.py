@@ -67,6 +67,20 @@ def test_a_broken_plugin_is_a_finding_at_its_name(tmp_path: Path, modules: Path,
     assert not result.bundles
 
 
+@pytest.mark.parametrize(
+    ("source", "help_"),
+    [
+        (None, "install the package that has the module (the working directory is not searched), or remove"),
+        ("import a_dependency_of_the_plugin", "install a version that works with this version of mlspec, or remove"),
+    ],
+)
+def test_a_module_that_is_missing_has_a_help_of_its_own(
+    tmp_path: Path, modules: Path, source: str | None, help_: str
+) -> None:
+    (found,) = compiled(tmp_path, modules, f"missing_{source is None}", source).diagnostics
+    assert found.help.startswith(help_)
+
+
 def test_what_a_plugin_makes_is_listed_checked_and_explained(tmp_path: Path, modules: Path) -> None:
     source = """
     def piece(system):

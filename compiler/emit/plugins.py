@@ -110,10 +110,16 @@ def _pieces(emit: Callable[P, Iterable[Piece]], place: Scalar) -> Callable[P, It
 
 
 def _broken(place: Scalar, what: str, error: BaseException) -> Diagnostic:
+    missing = isinstance(error, ModuleNotFoundError) and error.name == place.text.partition(":")[0].partition(".")[0]
+    way = (
+        "install the package that has the module (the working directory is not searched)"
+        if missing
+        else "install a version that works with this version of mlspec"
+    )
     return finding(
         "MLS036",
         f"the plugin `{place.text}` {what}: {type(error).__name__}: {shown(str(error))}",
         place,
         note="the platform relies on what the plugin adds, so nothing is written without it",
-        help="install a version that works with this version of mlspec, or remove the plugin from `platform.plugins`",
+        help=f"{way}, or remove the plugin from `platform.plugins`",
     )
