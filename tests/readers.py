@@ -147,12 +147,20 @@ def junit(told: str) -> list[str]:
 
 COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
-READERS: dict[str, Callable[[str], list[str]]] = {
-    "text": text,
-    "concise": concise,
-    "json": own_json,
-    "sarif": sarif,
-    "github": github,
-    "gitlab": gitlab,
-    "junit": junit,
-}
+
+class _Readers(dict[str, Callable[[str], list[str]]]):
+    def __missing__(self, name: str) -> Callable[[str], list[str]]:
+        raise AssertionError(f"add a reader of `{name}` to READERS in tests/readers.py")
+
+
+READERS = _Readers(
+    {
+        "text": text,
+        "concise": concise,
+        "json": own_json,
+        "sarif": sarif,
+        "github": github,
+        "gitlab": gitlab,
+        "junit": junit,
+    }
+)

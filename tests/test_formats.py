@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import pkgutil
 import re
 import subprocess
 import sys
@@ -34,14 +33,7 @@ def few_rules(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sarif_format, "everything", lambda: EXPLAINED)
 
 
-# The list
-
-
-def test_every_module_that_renders_findings_is_in_the_list_and_no_other() -> None:
-    """A format is one file and one line. This finds a missing line."""
-    modules = [name for _, name, _ in pkgutil.iter_modules(render.__path__)]
-    there = [name for name in modules if hasattr(importlib.import_module(f"{render.__name__}.{name}"), "render")]
-    assert sorted(form.name for form in FORMATS) == sorted(there)
+# The list: see also test_lists.py
 
 
 @EACH
@@ -51,12 +43,6 @@ def test_a_format_is_a_function_of_a_report_and_says_what_it_is_for(form: Format
     first, _, rest = (module.__doc__ or "").partition("\n\n")
     assert first.endswith("."), "the reference of commands quotes it"
     assert rest, "below it, say what the readers of the format require, and where that is documented"
-
-
-@EACH
-def test_every_format_has_a_reader_here(form: Format) -> None:
-    """Add one to tests/readers.py that takes what the systems take that the format is for."""
-    assert form.name in READERS
 
 
 def test_a_new_format_is_one_file_and_one_line() -> None:

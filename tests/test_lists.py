@@ -1,6 +1,7 @@
 """No list is kept twice: where two places must name the same things, one is derived from the other or held to it here.
 
-If you add a runtime, a target, a collection, or a feature and forget a step, a test fails in a second.
+If you add a runtime, a target, a provider, a rule, a format, a collection, or a feature and forget a step, a test fails
+in seconds and says what to add, and where.
 """
 
 from __future__ import annotations
@@ -15,20 +16,34 @@ from pathlib import Path
 import pytest
 
 from docs import fields
+from docs.generate import SUBJECTS
 from mlspec import targets
 from mlspec.compiler import layer
 from mlspec.compiler.bind import mistakes, references
 from mlspec.compiler.catalog import load as catalog
+from mlspec.compiler.check import rules
+from mlspec.compiler.check.lint import Rule
 from mlspec.compiler.check.not_yet import NOT_YET_READ, READ_BY_STAGES
+from mlspec.compiler.check.rules.language import IDS
+from mlspec.compiler.check.rules.registry import RULES
 from mlspec.compiler.check.support import FEATURES
 from mlspec.compiler.emit.artifact import Target
 from mlspec.compiler.language import EXACTLY_ONE, OBJECTS, UNIONS, Kind
+from mlspec.compiler.provider import Provider
 from mlspec.schema import render_schema
-from mlspec.targets.registry import TARGETS
+from mlspec.targets import providers
+from mlspec.targets.registry import PROVIDERS, TARGETS
 from mlspec.targets.serving import setups
+from mlspec.terminal import render
+from mlspec.terminal.render import FORMATS, Format
 
 from . import online
+from .obeyed import FORMS
+from .readers import READERS
 from .support import ROOT, compile_text, dumped, loaded, minimal
+from .test_errors import CARRY, SHOWN_ELSEWHERE
+from .test_helps_obeyed import BY_HAND, NOT_OBEYED
+from .test_rules import is_of_the_language
 
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 
@@ -45,24 +60,79 @@ def modules_with_a_target() -> dict[str, Target]:
 
 
 def test_every_target_is_in_the_registry() -> None:
-    assert sorted(target.name for target in TARGETS) == sorted(
-        target.name for target in modules_with_a_target().values()
-    )
+    missing = {name for name, target in modules_with_a_target().items() if target not in TARGETS}
+    assert missing == set(), "add `<module>.TARGET` to TARGETS in targets/registry.py"
+    assert len(TARGETS) == len(modules_with_a_target()), "remove it from TARGETS in targets/registry.py"
 
 
 def test_the_contract_of_independence_lists_every_target() -> None:
     (contract,) = [one for one in CONTRACTS if one["name"] == "Targets do not know each other"]
-    assert sorted(contract["modules"]) == sorted(f"mlspec.targets.{name}" for name in modules_with_a_target())
+    listed, there = set(contract["modules"]), {f"mlspec.targets.{name}" for name in modules_with_a_target()}
+    assert there - listed == set(), "add it to the contract `Targets do not know each other` in pyproject.toml"
+    assert listed - there == set(), "remove it from the contract `Targets do not know each other` in pyproject.toml"
+
+
+# Providers
+
+CAPABILITIES = {
+    "rollout": providers.RolloutProvider,
+    "traffic": providers.TrafficProvider,
+    "autoscaling": providers.AutoscalingProvider,
+    "orchestration": providers.OrchestrationProvider,
+}
+
+
+def provider_entries(capability: str) -> set[str]:
+    """The providers with a file in the catalog."""
+    return {path.stem for path in (ROOT / "compiler/catalog/providers" / capability).glob("*.yaml")}
+
+
+def provider_modules() -> dict[str, Provider]:
+    """Every module below `targets/` that says it is a provider."""
+    places = [path for path in (ROOT / "targets").rglob("*.py") if "PROVIDER = " in path.read_text()]
+    names = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in places}
+    return {str(path.relative_to(ROOT)): import_module(f"mlspec.{name}").PROVIDER for path, name in names.items()}
+
+
+def test_every_provider_is_in_the_registry() -> None:
+    missing = {place for place, provider in provider_modules().items() if provider not in PROVIDERS}
+    assert missing == set(), "add `<module>.PROVIDER` to PROVIDERS in targets/registry.py"
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_every_provider_has_an_entry_and_every_entry_a_module(capability: str) -> None:
+    modules = {one.name for one in PROVIDERS if isinstance(one, CAPABILITIES[capability])}
+    entries = provider_entries(capability)
+    assert entries - modules == set(), (
+        f"add a {CAPABILITIES[capability].__name__} of that name, as CONTRIBUTING.md says"
+    )
+    assert modules - entries == set(), f"add <name>.yaml to compiler/catalog/providers/{capability}/"
+    assert entries == set(catalog.providers(capability)), "run make generate"
+
+
+def test_every_rollout_provider_states_its_workload() -> None:
+    folder = ROOT / "compiler/catalog/providers/rollout"
+    silent = {path.name for path in folder.glob("*.yaml") if "workload" not in loaded(path.read_text())}
+    assert silent == set(), "add `workload: {apiVersion: ..., kind: ...}` to it in compiler/catalog/providers/rollout/"
 
 
 # Runtimes
+
+RUNTIMES = sorted(path.stem for path in (ROOT / "compiler/catalog/runtimes").glob("*.yaml"))
+"""Those with a file: what `make generate` knows may be older."""
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_every_runtime_is_generated(runtime: str) -> None:
+    assert runtime in catalog.runtime_names(), "run make generate"
 
 
 def test_every_word_of_setup_has_a_module_and_every_module_a_word() -> None:
     words = set(OBJECTS["Runtime"]["setup"][2][1])
     modules = {info.name.replace("_", "-") for info in pkgutil.iter_modules(setups.__path__)}
     built = {name for name in modules if hasattr(import_module(f"{setups.__name__}.{name.replace('-', '_')}"), "build")}
-    assert words - {"none"} == built - {"custom"}
+    assert words - built == {"none"}, "add a module of that name, with `build`, to targets/serving/setups/"
+    assert built - words == {"custom"}, "add it to `setup` in schema/models/runtime.py, and run make generate"
 
 
 def catalog_entry(runtime: str) -> dict[str, object]:
@@ -73,13 +143,15 @@ def catalog_entry(runtime: str) -> dict[str, object]:
 @pytest.mark.parametrize("word", sorted({*OBJECTS["Runtime"]["setup"][2][1]} - {"none"}))
 def test_every_setup_is_of_a_runtime_and_has_its_traps_tested(word: str) -> None:
     """An entry that forgets its `setup` would pass its model through environment variables, which no server reads."""
-    assert word in {catalog_entry(name).get("setup") for name in catalog.runtime_names()}
-    assert (ROOT / "tests" / f"test_traps_{word.replace('-', '_')}.py").exists()
+    used = {catalog_entry(name).get("setup") for name in RUNTIMES}
+    assert word in used, f"add `setup: {word}` to its file in compiler/catalog/runtimes/"
+    traps = f"tests/test_traps_{word.replace('-', '_')}.py"
+    assert (ROOT / traps).exists(), f"test its traps in {traps}"
 
 
-@pytest.mark.parametrize("runtime", catalog.runtime_names())
+@pytest.mark.parametrize("runtime", RUNTIMES)
 def test_every_runtime_has_a_spec_that_the_tests_compile(runtime: str) -> None:
-    assert runtime in online._DIFFERENT
+    assert runtime in online._DIFFERENT, "add a spec of it to _DIFFERENT in tests/online.py"
 
 
 @pytest.mark.parametrize("feature", FEATURES)
@@ -115,6 +187,91 @@ def test_a_runtime_that_the_platform_changed_is_not_proposed_for_what_it_lost(tm
     (found,) = [one for one in result.diagnostics if "batching.maxSize" in one.message]
     assert "mlserver" in found.help
     assert "triton" not in found.help
+
+
+# Rules and diagnostics
+
+ERRORS = ROOT / "tests" / "errors"
+CASES = sorted(path.parent.name for path in ERRORS.glob("*/mlspec.yaml"))
+
+
+def rules_in_modules() -> dict[str, Rule]:
+    """Every rule of a module next to the registry."""
+    modules = [import_module(f"{rules.__name__}.{info.name}") for info in pkgutil.iter_modules(rules.__path__)]
+    return {
+        f"{module.__name__.rpartition('.')[2]}.{name}": one
+        for module in modules
+        for name, one in vars(module).items()
+        if isinstance(one, Rule)
+    }
+
+
+def test_every_rule_is_in_the_registry() -> None:
+    missing = {name for name, one in rules_in_modules().items() if one not in RULES}
+    assert missing == set(), "add it to RULES in compiler/check/rules/registry.py, in the order of the IDs"
+
+
+def test_every_id_has_a_subject() -> None:
+    without = {id_ for id_ in (*IDS, *(one.id for one in RULES)) if not id_.startswith(tuple(SUBJECTS))}
+    assert without == set(), "take an ID of a subject in docs/generate.py, or add its prefix to SUBJECTS there"
+
+
+@pytest.mark.parametrize("id_", sorted({*IDS, *(one.id for one in RULES)} - set(SHOWN_ELSEWHERE)))
+def test_every_id_has_two_cases(id_: str) -> None:
+    cases = [case for case in CASES if case.startswith(id_)]
+    assert len(cases) >= 2, f"add a spec to tests/errors/{id_}-<what>/mlspec.yaml, one at the top and one deep inside"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_case_has_a_message(case: str) -> None:
+    assert (ERRORS / case / "expected.txt").exists(), "run make golden, and read the message"
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_what_a_rule_reads_is_in_the_language(rule: Rule) -> None:
+    """With a misspelled path, a value that nothing reads would count as having an effect."""
+    for path in (path for pattern in rule.needs for path in pattern.split(" if ")):
+        help_ = f"write `{path}` in its long form in the decorator of {rule.id}: `services.*`, `models.*`, `releases.*`"
+        assert is_of_the_language(path.partition("[")[0]), help_
+
+
+def findings_of(case: str) -> Iterator[tuple[str, str]]:
+    """The ID and the help of each finding in the message of a case."""
+    id_ = ""
+    for line in (ERRORS / case / "expected.txt").read_text().splitlines():
+        if head := re.match(r"(?:error|warning|info)\[(\w+)\]: ", line):
+            id_ = head[1]
+        elif help_ := re.match(r" += help: (.*)", line):
+            yield id_, help_[1]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_help_has_a_form_or_a_decision(case: str) -> None:
+    """Whether to obey it resolves the finding takes longer: see test_helps_obeyed.py."""
+    for id_, help_ in findings_of(case):
+        name = case if case.startswith(id_) else f"{case}/{id_}"
+        decided = id_ in CARRY or name in {*BY_HAND, *NOT_OBEYED}
+        formed = any(re.match(form, help_) for form, _ in FORMS)
+        assert decided or formed, f"add `{name}` to tests/obeyed_by_hand.yaml, because no form obeys `{help_}`"
+
+
+# Formats
+
+
+def test_every_module_that_renders_findings_is_in_the_list_and_no_other() -> None:
+    modules = {name for _, name, _ in pkgutil.iter_modules(render.__path__)}
+    there = {name for name in modules if hasattr(import_module(f"{render.__name__}.{name}"), "render")}
+    listed = {form.name for form in FORMATS}
+    assert there - listed == set(), "add `Format(...)` to FORMATS in terminal/render/__init__.py"
+    assert listed - there == set(), "add `render` to the module of that name in terminal/render/"
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
+def test_every_format_has_a_reader_here(form: Format) -> None:
+    """One that takes what the systems take that the format is for."""
+    assert form.name in READERS, "add a reader of it to READERS in tests/readers.py"
+    snapshot = ROOT / "tests" / "formats" / f"{form.name}.txt"
+    assert snapshot.exists(), "run make golden, and read tests/formats/<name>.txt"
 
 
 # Fields

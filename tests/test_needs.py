@@ -203,7 +203,7 @@ def test_what_a_rule_names_it_reads(rule: Rule, recorder: Recorder, folder: Path
         unread = {need for need in unread if not any(within(path, need) for path in paths)}
         if not unread:
             break
-    assert unread == set(), "a value there would pass silently, although nothing reads it"
+    assert unread == set(), f"remove it from the decorator of {rule.id}, or show a spec that needs it in MORE"
 
 
 @pytest.mark.parametrize("rule", [r for r in RULES if r.id not in READ_EVERYTHING], ids=lambda rule: rule.id)
@@ -214,7 +214,7 @@ def test_what_a_rule_reads_it_names(rule: Rule, recorder: Recorder, folder: Path
         if idle := idle_in(environment):
             read = recorder.reads(rule, environment) & idle
             unnamed |= {path for path in read if not any(within(path, need) for need in rule.needs)}
-    assert unnamed == set(), "a correct spec would get an error that this has no effect"
+    assert unnamed == set(), f"add it to the decorator of {rule.id}: a correct spec would get an error"
 
 
 def idle_in(environment: Environment) -> set[str]:

@@ -12,18 +12,10 @@ import pytest
 
 from mlspec.compiler.catalog import load as catalog
 from mlspec.compiler.language import OBJECTS
-from mlspec.targets import providers
-from mlspec.targets.registry import PROVIDERS
 from mlspec.targets.rollout.providers.argo_rollouts import SHIFTING
 
 from .support import ROOT, compile_text, dumped, loaded, minimal, objects
-
-CAPABILITIES = {
-    "rollout": providers.RolloutProvider,
-    "traffic": providers.TrafficProvider,
-    "autoscaling": providers.AutoscalingProvider,
-    "orchestration": providers.OrchestrationProvider,
-}
+from .test_lists import CAPABILITIES
 
 DATA = ("gateway", "mesh", "dashboards")
 """Capabilities whose products have no objects of their own, so an entry is all there is to one."""
@@ -43,12 +35,6 @@ def test_the_language_has_an_entry_and_a_choice_for_every_capability() -> None:
     chosen = {name for name, kind in OBJECTS["Platform"].items() if "provider" in OBJECTS.get(kind[2][1], {})}
     chosen -= {"alerting"}  # its provider says which of two files to write, and no product can do more than another
     assert set(OBJECTS["Providers"]) == {*CAPABILITIES, *DATA} == chosen
-
-
-@pytest.mark.parametrize("capability", CAPABILITIES)
-def test_every_entry_has_a_module_and_every_module_an_entry(capability: str) -> None:
-    modules = [one.name for one in PROVIDERS if isinstance(one, CAPABILITIES[capability])]
-    assert sorted(modules) == list(catalog.providers(capability))
 
 
 @pytest.mark.parametrize("capability", [*CAPABILITIES, *DATA])
@@ -132,55 +118,10 @@ def test_a_mesh_of_the_platforms_own_needs_only_an_entry(tmp_path: Path) -> None
 
 # A custom provider
 
-FLAGGER = {
-    "workload": {"apiVersion": "apps/v1", "kind": "Deployment"},
-    "stages": ["canary"],
-    "weights": "whole-percent",
-    "judges": ["prometheus"],
-    "traffic": ["gateway-api"],
-    "checked": "2026-11-26",
-    "source": "https://docs.flagger.app/usage/how-it-works",
-}
+PLATFORM = loaded((ROOT / "examples" / "plugin" / "system" / "flagger.platform.yaml").read_text())["platform"]
+FLAGGER = PLATFORM["providers"]["rollout"]["flagger"]
 
-MODULE = '''
-"""Flagger: a Canary next to a plain Deployment. Flagger creates the Services and the weights itself."""
-
-from mlspec.plugin import Artifact, Kind, RolloutProvider, because, fixed, labels, metadata, path_of, rolling_update
-
-
-def workload(service, common):
-    return {**common, "strategy": rolling_update(service.in_place)}
-
-
-def judge(service):
-    scope, run = service.scope, service.workload
-    steps = service.canary.steps
-    body = {
-        "apiVersion": "flagger.app/v1beta1",
-        "kind": "Canary",
-        "metadata": metadata(scope, service.name, labels(scope, "rollout", service.name)),
-        "spec": {
-            "provider": "gatewayapi:v1",
-            "targetRef": {"apiVersion": run.api, "kind": run.kind, "name": run.name},
-            "analysis": {
-                "interval": steps[0].lasts.map(lambda lasts: f"{int(lasts.amount)}s"),
-                "threshold": fixed(2, "one bad window is no trend, two are"),
-                "stepWeights": [step.share for step in steps],
-            },
-        },
-    }
-    why = because("Canary", "Flagger shifts traffic step by step", run.progressive, service.runtime_name)
-    yield Artifact(path=path_of(scope, "rollout", "Canary", service.name), body=body, why=why)
-
-
-def check(body, known):
-    target = body["spec"]["targetRef"]
-    if not known.has(target["kind"], target["name"]):
-        yield f"moves traffic to a {target['kind']} `{target['name']}` that does not exist"
-
-
-PROVIDER = RolloutProvider(name="flagger", workload=workload, judge=judge, kinds={"Canary": Kind(check=check)})
-'''
+MODULE = (ROOT / "examples" / "plugin" / "acme_flagger" / "__init__.py").read_text()
 
 
 def flagger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:

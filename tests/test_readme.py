@@ -28,7 +28,9 @@ def test_the_files_are_those_that_are_written() -> None:
     files = {line.split()[1] for line in blocks("text")[0].splitlines() if line.startswith("  + ")}
     made = mlspec.compile(ROOT / "examples/minimal/mlspec.yaml").bundles
     written = {f"{name}/{path}" for name, bundle in made.items() for path in bundle.files}
-    assert files == {*written, *(f"{name}/.mlspec-index.json" for name in made)}
+    written |= {f"{name}/.mlspec-index.json" for name in made}
+    assert written - files == set(), "add it to the list of files in README.md"
+    assert files - written == set(), "remove it from the list of files in README.md"
     assert f"wrote {len(files)} files" in blocks("text")[0]
 
 

@@ -115,13 +115,6 @@ def test_a_comment_on_its_line_suppresses_it(rule: Rule, tmp_path: Path) -> None
     assert sum(d.id == "MLS019" for d in late) == len(set(usual))
 
 
-@EACH
-def test_what_a_rule_reads_is_in_the_language(rule: Rule) -> None:
-    """With a misspelled path, a value that nothing reads would count as having an effect."""
-    for path in (path for pattern in rule.needs for path in pattern.split(" if ")):
-        assert is_of_the_language(path.partition("[")[0]), path
-
-
 def test_the_paths_of_readers_are_in_the_language() -> None:
     """A misspelled path would never give its help."""
     for path in READERS:
