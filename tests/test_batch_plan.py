@@ -213,9 +213,11 @@ def given(part: object, path: str) -> Iterator[str]:
 
 def test_every_field_of_the_section_is_tried() -> None:
     elsewhere = {"constraints", "rate", "sidecars", "volumes"}  # test_batch_rate.py and test_traps_sidecars.py
-    assert set(SPEC["serving"]) == set(OBJECTS["BatchService"]) - elsewhere
+    untried = set(OBJECTS["BatchService"]) - elsewhere - set(SPEC["serving"])
+    assert untried == set(), "add it to `serving` of SPEC in tests/batch.py"
     tried = {*given(SPEC["serving"], "serving"), *given(SPEC["constraints"], "constraints")}
-    assert tried - {"serving.mode"} == set(OTHERWISE)
+    assert tried - {"serving.mode"} - set(OTHERWISE) == set(), "add another value of it to OTHERWISE above"
+    assert set(OTHERWISE) - tried == set(), "remove it from OTHERWISE above"
 
 
 DERIVED = ("constraints.maxReplicas", "serving.partitions")
