@@ -377,9 +377,9 @@ def test_a_day_that_another_replica_deleted_in_an_object_store_is_no_failure(tmp
     store.drop("date=2020-01-01")
 
 
-@pytest.mark.parametrize("woken", [False, True], ids=["quiet", "new-files"])
+@pytest.mark.parametrize("called", [False, True], ids=["quiet", "new-files"])
 def test_a_store_that_is_down_is_tried_less_and_less_often(
-    woken: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    called: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever arrives in the meantime: the writer wakes the thread each second."""
     (tmp_path / "store").write_text("a file where a folder should be")
@@ -389,7 +389,7 @@ def test_a_store_that_is_down_is_tried_less_and_less_often(
 
     def waited(seconds: float) -> bool:
         waits.append(seconds)
-        if woken:
+        if called:
             uploads.wake()
         if len(waits) == 9:
             (tmp_path / "store").unlink()
