@@ -52,6 +52,19 @@ def test_a_model_family_is_not_the_cure_for_another_one() -> None:
     assert [one.help.partition(",")[0] for one in found] == ["declare `llama-3.1-7b` under `platform.families`"]
 
 
+@pytest.mark.parametrize("name", ["wer", "rel", "cision", "recal_at_k_of_mine", "latency", "rate"])
+def test_a_metric_is_not_the_cure_for_another_one(name: str) -> None:
+    """`wer` is in `answer_relevancy`, and `latency` in five names: neither says what was meant."""
+    found = only(success=[{"metric": name, "max": 1, "by": "2027-01-01"}])
+    assert found.help.startswith(f"declare `{name}` under `metrics`")
+    assert found.fix is None
+
+
+@pytest.mark.parametrize(("name", "meant"), [("rouge", "rouge_l"), ("calibration_error", "expected_calibration_error")])
+def test_a_part_of_a_name_is_meant_if_it_is_whole_words_of_one(name: str, meant: str) -> None:
+    assert only(success=[{"metric": name, "max": 1, "by": "2027-01-01"}]).help == f"write `{meant}`"
+
+
 @pytest.mark.parametrize(
     ("written", "said"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 
 from ..catalog import load as catalog
@@ -58,8 +59,19 @@ def _near(to: str, name: str, known: tuple[str, ...]) -> str | None:
     if to in _PRODUCTS:
         same = [one for one in known if _bare(one) == _bare(name)]
         return same[0] if len(same) == 1 else None
-    near = closest(name, known) or next((k for k in known if len(name) > 2 and name in k), None)
-    return _CALLED.get((to, name), near)
+    near = closest(name, known)
+    return _CALLED.get((to, name), near or _containing(name, known))
+
+
+def _containing(name: str, known: tuple[str, ...]) -> str | None:
+    """The only name that has all words of another: `argo-rollouts` for `argo`. A part of a word is a coincidence."""
+    words = _words(name)
+    found = [one for one in known if words and words <= _words(one)]
+    return found[0] if len(found) == 1 else None
+
+
+def _words(name: str) -> set[str]:
+    return {word for word in re.split(r"[^a-z0-9]+", name.lower()) if word}
 
 
 def _bare(name: str) -> str:
