@@ -429,6 +429,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "max": ('max', 'optional', ('number', None, None, False, False), None, ''),
         "query": ('query', 'optional', ('scalar', 'text', ''), None, ''),
         "needsLabels": ('needs_labels', 'default', ('bool',), 'false', 'a metric that needs labels cannot judge a rollout, because labels arrive too late'),
+        "twoSided": ('two_sided', 'default', ('bool',), 'false', 'a bound on the side of better values rejects what is good'),
         "description": ('description', 'optional', ('scalar', 'text', ''), None, ''),
     },
     "Model": {

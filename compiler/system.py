@@ -692,7 +692,7 @@ class Transform(Part):
 class CustomMetric(Part):
     """A metric that is not in the catalog."""
 
-    __slots__ = fields = ("direction", "unit", "min", "max", "query", "needs_labels", "description",)
+    __slots__ = fields = ("direction", "unit", "min", "max", "query", "needs_labels", "two_sided", "description",)
 
     direction: Because[Literal['maximize', 'minimize']]
     unit: Because[Literal['ratio', 'seconds', 'per-second', 'number']]
@@ -700,6 +700,7 @@ class CustomMetric(Part):
     max: Because[float] | None
     query: Because[str] | None
     needs_labels: Because[bool]
+    two_sided: Because[bool]
     description: Because[str] | None
 
 

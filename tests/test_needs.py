@@ -72,6 +72,17 @@ training:
 """,
     "MLS302": SIDECARS,
     "MLS306": SIDECARS,
+    "MLS226": """
+problem: {businessMetric: {name: minutes, direction: increase, today: 3, target: 2}}
+evaluation: {primary: recall, gates: [{metric: recall, max: 0.3}, {metric: recall, of: a, min: 0.2}]}
+monitoring:
+  quality: {metric: recall, max: 0.3}
+  rules: [{metric: recall, of: a, min: 0.1}]
+rollout: {rollbackWhen: [{metric: recall, max: 0.3}, {metric: recall, of: a, min: 0.2}]}
+success:
+  - {metric: recall, max: 0.3, by: 2027-03-31}
+  - {metric: recall, of: a, min: 0.2, by: 2027-03-31}
+""",
     "MLS737": """
 monitoring:
   quality: {metric: recall, versus: champion, margin: 0.05}

@@ -232,4 +232,9 @@ class CustomMetric(Section):
         "Whether it needs ground-truth labels.",
         "a metric that needs labels cannot judge a rollout, because labels arrive too late",
     )
+    two_sided: bool = default(
+        False,
+        "Whether a bound on either side makes sense alone, as for a share of positive decisions.",
+        "a bound on the side of better values rejects what is good",
+    )
     description: Text | None = optional("What it measures.")

@@ -71,7 +71,7 @@ def _metrics(found: MeasuringPlan) -> dict[str, Because[dict[str, Any]]]:
 
 def _metric(found: MeasuringPlan, name: Because[str]) -> dict[str, Any]:
     entry: CustomMetric = found.plan.system.metrics[name.value.partition("@")[0]]
-    fields = as_data(entry, without=("query", "needsLabels", "description"))
+    fields = as_data(entry, without=("query", "needsLabels", "twoSided", "description"))
     return {key: value.also(name) for key, value in fields.items() if value is not None}
 
 

@@ -94,7 +94,7 @@ def metrics(training: TrainingPlan) -> dict[str, Any] | None:
 def _metric(training: TrainingPlan, name: Because[str]) -> dict[str, Any]:
     """The entry of a metric. A metric with a cutoff, such as `ndcg@10`, shares the entry of the metric without it."""
     entry = training.scope.system.metrics[name.value.partition("@")[0]]
-    fields = as_data(entry, without=("query", "needsLabels", "description"))
+    fields = as_data(entry, without=("query", "needsLabels", "twoSided", "description"))
     return {key: value.also(name) for key, value in fields.items() if value is not None}
 
 

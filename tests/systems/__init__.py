@@ -85,6 +85,7 @@ class _System:
                 spec["metrics"] = {
                     own: maker.free(
                         "CustomMetric",
+                        direction=maker.rises,
                         query=maker.pick((None, "sum(own_score)")),
                         min=maker.pick((None, -1)),
                         max=maker.pick((None, 1)),

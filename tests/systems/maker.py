@@ -103,6 +103,8 @@ class Maker(Shape):
         self.labels: str | None = None
         """The source of the labels, if a process in a pod can read it."""
         self.trains = self.maybe(0.5)
+        self.rises = self.pick(members("CustomMetric", "direction"))
+        """Whether more of the system's own metric is better."""
         self.seen = self.pick((None, None, None, *members("Constraints", "interpretability")))
         """What people must see of how models reach their answers."""
         self.identity = self.pick((None, *_IDENTITIES))
@@ -157,6 +159,10 @@ class Maker(Shape):
             made = {key: value for key, value in made.items() if key in ("command", "timeout")}  # it asks no port
         if name == "ShadowStage" and "duration" in made:
             made["duration"] = "12h" if made["duration"].endswith("s") else "36h"  # longer than any model loads
+        if name == "BusinessMetric" and {"today", "target"} <= made.keys():
+            low, high = sorted((made["today"], made["target"]), key=float)
+            rises = made["direction"] == "increase"
+            made["today"], made["target"] = (low, high) if rises else (high, low)
         if name == "HumanPerformance":
             made["value"] = self.reached(made["metric"])
         if "uri" in made and made.get("access") in ("to-service", "to-tcp"):

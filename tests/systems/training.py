@@ -106,7 +106,8 @@ def evaluation(maker: Maker, metric: str, bar: float, own: str | None) -> dict[s
         maker.free("Condition", metric=metric, of=None, segment=SEGMENT, margin=None, **{sign: bar}),
     ]
     if own is not None:
-        gates.insert(1, maker.free("Condition", metric=own, min="0.1", of=None, segment=None, margin=None))
+        side = "min" if maker.rises == "maximize" else "max"
+        gates.insert(1, maker.free("Condition", metric=own, of=None, segment=None, margin=None, **{side: "0.1"}))
     given = {"primary": metric, "minSamples": maker.pick((None, "1000"))}
     return maker.free("Evaluation", **given, gates=[*gates[:-2], maker.pick(gates[-2:])], segments=[SEGMENT])
 
