@@ -20,6 +20,7 @@ from .. import naming
 from ..pod import access, placement, trust
 from ..pod.credentials import credentials, pull_secrets, variables
 from ..pod.security import container_security, pod_security
+from ..pod.undisturbed import undisturbed
 from .config import MODULES, Files, labels
 from .objects import grants
 
@@ -89,7 +90,13 @@ def _job(store: StorePlan, config: Because[str]) -> Body:
 def _pod(store: StorePlan, config: Because[str]) -> Body:
     scope, allowed = store.scope, grants(store)
     return {
-        "metadata": naming.pod_metadata(scope, None, labels(store), access.pod_labels(access.identity(allowed))),
+        "metadata": naming.pod_metadata(
+            scope,
+            None,
+            labels(store),
+            access.pod_labels(access.identity(allowed)),
+            undisturbed("an interrupted run computes all views again", store.cadence),
+        ),
         "spec": {
             "restartPolicy": "Never",
             "priorityClassName": scope.platform.priorities.batch,

@@ -17,6 +17,7 @@ from .. import naming
 from ..pod import access, extras, placement, trust
 from ..pod.credentials import pull_secrets
 from ..pod.security import pod_security
+from ..pod.undisturbed import undisturbed
 from . import carried
 from .config import labels
 from .launch import api_mount, api_token, api_volume
@@ -96,10 +97,7 @@ def _metadata(training: TrainingPlan, own: Body) -> Body:
         training.part,
         own,
         access.pod_labels(access.identity(grants(training))),
-        {
-            "cluster-autoscaler.kubernetes.io/safe-to-evict": fixed("false", LONG),
-            "karpenter.sh/do-not-disrupt": fixed("true", LONG),
-        },
+        undisturbed(LONG),
     )
 
 

@@ -16,6 +16,7 @@ from ..pod import access, extras, model, placement, trust
 from ..pod.access import Grant
 from ..pod.credentials import credentials, pull_secrets, variables, written_at
 from ..pod.security import container_security, pod_security, writable_for_devices
+from ..pod.undisturbed import undisturbed
 
 __all__ = ["COMPONENT", "SCORER", "grants", "template"]
 
@@ -38,6 +39,7 @@ def template(batch: BatchPlan) -> Body:
             batch.part,
             naming.labels(scope, COMPONENT, batch.name, batch.release.version),
             access.pod_labels(access.identity(grants(batch))),
+            undisturbed("an interrupted partition starts again from its first item", batch.gap),
         ),
         "spec": {
             "restartPolicy": "Never",
