@@ -1613,6 +1613,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "dnsPods": ('dns_pods', 'default', ('bool',), 'true', 'most clusters run CoreDNS in pods'),
         "resolvers": ('resolvers', 'list', ('list', ('scalar', 'cidr', ''), ''), None, ''),
         "issuers": ('issuers', 'list', ('list', ('object', 'Issuer'), ''), None, ''),
+        "identities": ('identities', 'list', ('list', ('enum', ('aws', 'google', 'azure')), ''), None, ''),
         "gateways": ('gateways', 'list', ('list', ('scalar', 'name', 'gateway-providers'), ''), None, ''),
         "spot": ('spot', 'group', ('object', 'Spot'), None, ''),
         "users": ('users', 'default', ('enum', ('image', 'cluster')), 'image', 'most clusters accept every user ID but 0'),

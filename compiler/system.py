@@ -2664,11 +2664,12 @@ class Family(Part):
 class Cloud(Part):
     """A cloud, as far as pods and network policies depend on it."""
 
-    __slots__ = fields = ("dns_pods", "resolvers", "issuers", "gateways", "spot", "users", "checked", "source",)
+    __slots__ = fields = ("dns_pods", "resolvers", "issuers", "identities", "gateways", "spot", "users", "checked", "source",)
 
     dns_pods: Because[bool]
     resolvers: tuple[Because[str], ...]
     issuers: tuple[Issuer, ...]
+    identities: tuple[Because[Literal['aws', 'google', 'azure']], ...]
     gateways: tuple[Because[str], ...]
     spot: Spot
     users: Because[Literal['image', 'cluster']]

@@ -33,8 +33,8 @@ from mlspec.compiler.plan import Plan
 from .rules import BASE
 from .support import EXAMPLES, ROOT
 
-READ_EVERYTHING = {"MLS901", "MLS902", "MLS903"}
-"""Rules that search every text for secrets and strange hosts: to be searched is no effect."""
+READ_EVERYTHING = {"MLS901", "MLS902", "MLS903", "MLS906"}
+"""Rules that search every text for secrets and hosts, or every section for accesses: to be searched is no effect."""
 
 
 SIDECARS = """

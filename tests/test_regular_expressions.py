@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from mlspec.compiler.check.rules import security
+from mlspec.compiler.plan import identities
 from mlspec.schema.scalars import SCALARS
-from mlspec.targets.pod import access
 
 from .support import ROOT
 
@@ -39,7 +39,7 @@ COMPUTED = {
     "compiler/rehearse/mutants.py": "names and windows of an expression that mlspec wrote",
     "runtime/promote/task.py": "the pattern of a name of a model's version, without nested repetition",
     "runtime/capture/paths.py": "paths without nested repetition, for the path of one request line",
-    "targets/pod/access.py": "names of a cloud, which are added below",
+    "compiler/plan/identities.py": "names of a cloud, which are added below",
 }
 """Files that use expressions from a table."""
 
@@ -63,8 +63,8 @@ def expressions() -> Iterator[Used]:
             yield Used(scalar.pattern, 0, "fullmatch", f"the scalar {name}")
     for _, _, pattern in security._FORMS:
         yield Used(pattern, 0, "search", security.__name__)
-    for pattern in (access._ARN, access._GOOGLE, access._UUID):
-        yield Used(pattern, 0, "fullmatch", access.__name__)
+    for pattern in identities._PATTERNS.values():
+        yield Used(pattern, 0, "fullmatch", identities.__name__)
 
 
 def _of_a_file(path: Path, where: str) -> Iterator[Used]:

@@ -59,6 +59,10 @@ class Cloud(Section):
         "Addresses of a node that answer DNS lookups, such as those of a node-local cache. No selector matches them."
     )
     issuers: list[Issuer] = listed("The servers that issue the credentials of a pod's identity.")
+    identities: list[Literal["aws", "google", "azure"]] = listed(
+        "The providers whose identities pods can have. If omitted, mlspec does not know. A cluster that exchanges its "
+        "tokens at another cloud, too, lists both."
+    )
     gateways: list[GatewayProviderName] = listed("The cloud's own gateway providers.")
     spot: Spot = group(Spot, "Its spot nodes.")
     users: Literal["image", "cluster"] = default(

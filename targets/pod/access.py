@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 from ...compiler.because import Because, because
 from ...compiler.emit.artifact import Body
 from ...compiler.finding import Refusal, refusal
+from ...compiler.plan.identities import provider_of
 from ...compiler.plan.scope import Scope
 from ...compiler.record import Record
 from ...compiler.system import Access, ServiceAccess
@@ -39,9 +39,12 @@ _USUAL = {
     "service": {},
 }
 
-_ARN = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/.+"
-_GOOGLE = r"[^@]+@[^@]+\.iam\.gserviceaccount\.com"
-_UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_ANNOTATIONS = {
+    "aws": "eks.amazonaws.com/role-arn",
+    "google": "iam.gke.io/gcp-service-account",
+    "azure": "azure.workload.identity/client-id",
+}
+"""The annotation that binds a ServiceAccount, by the provider of the identity."""
 
 
 class Grant(Record):
@@ -194,13 +197,9 @@ def identity_annotations(chosen: Identity | None) -> Body | None:
     stands_for = chosen.stands_for if chosen is not None else None
     if stands_for is None:
         return None
-    for pattern, key in (
-        (_ARN, "eks.amazonaws.com/role-arn"),
-        (_GOOGLE, "iam.gke.io/gcp-service-account"),
-        (_UUID, "azure.workload.identity/client-id"),
-    ):
-        if re.fullmatch(pattern, stands_for.value):
-            return {key: stands_for}
+    provider = provider_of(stands_for.value)
+    if provider is not None:
+        return {_ANNOTATIONS[provider]: stands_for}
     raise refusal(
         "MLS006",
         f"`{stands_for.value}` is not a cloud identity",
@@ -213,7 +212,7 @@ def identity_annotations(chosen: Identity | None) -> Body | None:
 def pod_labels(chosen: Identity | None) -> Body:
     """The label that Azure's webhook requires on pods."""
     stands_for = chosen.stands_for if chosen is not None else None
-    if stands_for is None or not re.fullmatch(_UUID, stands_for.value):
+    if stands_for is None or provider_of(stands_for.value) != "azure":
         return {}
     return {
         "azure.workload.identity/use": because("true", "the ServiceAccount is bound to an Azure identity", stands_for)

@@ -16,6 +16,7 @@ from . import (
     capture,
     containers,
     cost,
+    credentials,
     data,
     downloads,
     drift,
@@ -207,4 +208,5 @@ RULES: tuple[Rule, ...] = (
     places.foreign_place,
     ports.port_of_a_service,
     containers.too_large,
+    credentials.identity_of_another_cloud,
 )
