@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from functools import cached_property
 
-from ..because import Because, because, fixed
+from ..because import Because, because, first, fixed
 from ..finding import Refusal, refusal
 from ..layer import DEFAULT_ENVIRONMENT
 from ..layer.usual import served
@@ -20,6 +20,7 @@ from ..system import (
     OnlineService,
     Platform,
     Release,
+    Scheduling,
 )
 
 __all__ = ["Scope"]
@@ -43,6 +44,10 @@ class Scope:
     def cloud(self) -> Cloud:
         """What is known about the cloud that the cluster runs on."""
         return self.platform.clouds[self.platform.cloud.value]
+
+    def spot(self, own: Scheduling) -> Because[bool] | None:
+        """Whether pods run on spot nodes, as they or else the platform say; None if neither does."""
+        return first(own.spot, self.platform.scheduling.spot)
 
     @cached_property
     def causes(self) -> dict[str, tuple[Cause, ...]]:

@@ -23,14 +23,16 @@ Labels = dict[str, Because[str]]
 def placed(scope: Scope, own: Scheduling, asked: AcceleratorRequest | None) -> Body:
     """What a pod says about its nodes: the accelerator's part, the platform's, and its own."""
     common = scope.platform.scheduling
-    said = [wish for wish in (own.spot, common.spot) if wish is not None][:1]
-    spot = said[0] if said and said[0].value else None
+    said = scope.spot(own)
+    spot = said if said is not None and said.value else None
     affinity = list({label.key.value: label for label in (*common.node_affinity, *own.node_affinity)}.values())
     wanted: Labels = {**common.node_selector, **own.node_selector}
     labels = _together(wanted, _accelerated(scope, asked), _spot_labels(scope, spot) if spot is not None else {})
     _check(labels, affinity)
     return {
-        "nodeSelector": because(labels or None, "the nodes that it may run on", *said) if said else labels or None,
+        "nodeSelector": labels or None
+        if said is None
+        else because(labels or None, "the nodes that it may run on", said),
         "tolerations": _tolerations(scope, own, asked, spot) or None,
         "affinity": _affinity(affinity) if affinity else None,
         "runtimeClassName": first(own.runtime_class, common.runtime_class),

@@ -2,7 +2,7 @@
 
 Karpenter consolidates nodes, and Cluster Autoscaler removes those that are mostly idle. Both evict the pods there, and
 a pod of a Job then starts from the beginning on another node. Neither annotation holds up a node that is lost: a cloud
-reclaims a spot node all the same, and MLS438 says when that costs too much (karpenter.sh/docs/concepts/disruption;
+reclaims a spot node all the same, and MLS441 says when that costs too much (karpenter.sh/docs/concepts/disruption;
 kubernetes/autoscaler, cluster-autoscaler/FAQ.md). An ended pod holds up nothing.
 """
 
