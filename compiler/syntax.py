@@ -158,9 +158,10 @@ def _misplaced(passage: str, before: str) -> _Said:
 
 
 def _within(file: SourceFile, mark: yaml.Mark) -> tuple[int, int]:
-    """Clip a mark to the file: libyaml may report a line below the last one."""
-    line = min(mark.line, len(file.lines) - 1)
-    return line, min(mark.column, len(file.lines[line]))
+    """Clip a mark to the file: libyaml may report a line below the last one, which is the end of the last one."""
+    if mark.line >= len(file.lines):
+        return len(file.lines) - 1, len(file.lines[-1])
+    return mark.line, min(mark.column, len(file.lines[mark.line]))
 
 
 def _between(file: SourceFile, start: tuple[int, int], end: tuple[int, int]) -> str:
