@@ -70,10 +70,17 @@ def closest(word: str, known: Iterable[str]) -> str | None:
     """The known name at the smallest edit distance, if it is small enough to be a typo."""
     best: tuple[int, str] | None = None
     for name in known:
+        if _differs(word.lower(), name.lower()):
+            continue
         far = _distance(word.lower(), name.lower(), limit=max(1, min(len(word), len(name)) // 3))
         if far is not None and (best is None or far < best[0]):
             best = (far, name)
     return best[1] if best else None
+
+
+def _differs(one: str, other: str) -> bool:
+    """Whether two short words differ in a letter, so that they are two words: `aws` is not a typo of `aks`."""
+    return len(one) == len(other) <= 3 and sorted(one) != sorted(other)
 
 
 def _distance(one: str, other: str, limit: int) -> int | None:
