@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from .because import Unavailable
-from .bind import Known, bind, check_as_written
+from .bind import Bound, Known, Lost, bind, check_as_written, hidden
 from .bind.references import resolve
 from .check.claims import Claims, claims
 from .check.collisions import between_environments, graded
@@ -152,7 +152,7 @@ def compile_system(
     found += without_effect(asked, (_used(e) for e in others), rules, found, frozenset(idle))
     system = environments[0].system
     once = merged(found, declared)
-    judged = list(judge(once, system, input_, today, whole=every))
+    judged = list(judge(once, system, input_, today, whole=every and all(e.bound for e in environments)))
     judged += incomplete(_lacking(environments, whole), judged, input_.sources.spec)
     return Compiled(
         input=input_,
@@ -178,8 +178,9 @@ def missing_environments(shown: str, declared: Sequence[str], asked: Iterable[st
 def _environment(
     layered: Layered, input_: Input, backends: Backends, rules: tuple[Rule, ...], known: Known, found: list[Diagnostic]
 ) -> Environment:
-    system, references, wrong = bind(layered, known)
-    found += [*broken_locks(layered), *wrong, *resolve(layered, references)]
+    bound, undeclared = _bound(layered, known, hidden(input_.written, layered))
+    system = bound.system
+    found += [*broken_locks(layered), *bound.found, *undeclared, *_undecided(layered, system)]
     added, broken = plugins(layered)
     backends = backends.also(added) if added else backends
     plan = Plan(system, layered.environment, backends.chosen)
@@ -196,10 +197,38 @@ def _environment(
         backends=backends,
         emitted=emitted,
         bundle=bundle,
-        bound=not wrong,
-        models=used_models(system, references),
+        bound=not bound.found and not undeclared,
+        models=used_models(system, bound.references, undeclared),
         left_out=(*skipped, *emitted.left_out),
     )
+
+
+def _bound(layered: Layered, known: Known, sections: frozenset[str]) -> tuple[Bound, list[Diagnostic]]:
+    """The system, and a finding for each name that nothing declares. Where such a name is, the system has no value, so
+    it is bound again.
+    """
+    lost = Lost(sections=sections)
+    bound = bind(layered, known, lost)
+    undeclared = list(resolve(layered, bound.references, (*bound.unread, *sections)))
+    if not undeclared:
+        return bound, undeclared
+    without = bind(layered, {}, lost.but(names=frozenset(one.span.place for one in undeclared)))
+    return bound.but(system=without.system), undeclared
+
+
+def _undecided(layered: Layered, system: MLSystem) -> Iterator[Diagnostic]:
+    """The services without a runtime, unless a mistake hides their runtimes, their models, or the formats of these."""
+    for name, found in layered.undecided:
+        if _readable(system, name):
+            yield found
+
+
+def _readable(system: MLSystem, service: str) -> bool:
+    try:
+        formats = [release.artifact.format for release in system.releases.values()]
+        return all(one is not None for one in (system.services[service].runtime, system.models, formats))
+    except Unavailable:
+        return False
 
 
 def _claims(environments: Iterable[Environment]) -> tuple[Claims, ...]:

@@ -17,7 +17,7 @@ from .diagnostics import Diagnostic, Label, SourceFile, Span
 from .limits import FILE, LEVELS, TEXT, VALUES
 from .tree import Mapping, Node, Scalar, Sequence
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_NODES", "read"]
+__all__ = ["STARTER", "MAX_BYTES", "MAX_DEPTH", "MAX_NODES", "read"]
 
 MAX_BYTES, MAX_DEPTH, MAX_NODES = FILE.most, LEVELS.most, VALUES.most
 
@@ -30,11 +30,16 @@ class _Stop(Exception):  # noqa: N818 - not a failure of the program: the rest o
         self.diagnostic = diagnostic
 
 
-def read(file: SourceFile) -> tuple[Mapping | None, list[Diagnostic]]:
-    """Read one file. Without a mapping at the top level there is no tree, and a diagnostic says why."""
+STARTER = "run `mlspec init` to get a starter spec"
+
+
+def read(file: SourceFile, empty: str = STARTER) -> tuple[Mapping | None, list[Diagnostic]]:
+    """Read one file. Without a mapping at the top level there is no tree, and a diagnostic says why. `empty` is the
+    help for a file without any text.
+    """
     found: list[Diagnostic] = []
     try:
-        return _Reader(file, found).document(), found
+        return _Reader(file, found, empty).document(), found
     except _Stop as stop:
         return None, [*found, stop.diagnostic.but(note="nothing else in the file is checked until this is fixed")]
 
@@ -42,8 +47,9 @@ def read(file: SourceFile) -> tuple[Mapping | None, list[Diagnostic]]:
 class _Reader:
     """One pass over the events of one file, which enforces the bounds as it goes."""
 
-    def __init__(self, file: SourceFile, found: list[Diagnostic]) -> None:
+    def __init__(self, file: SourceFile, found: list[Diagnostic], empty: str = STARTER) -> None:
         self.file = file
+        self.empty = empty
         self.found = found
         self.anchors: dict[str, tuple[Node, int]] = {}
         self.nodes = 0
@@ -68,7 +74,7 @@ class _Reader:
                     "MLS001",
                     "the file is empty",
                     Span(self.file, 0, 0, 0, 0),
-                    help="run `mlspec init` to get a starter spec",
+                    help=self.empty,
                 )
             root = self._node(next(events), events, 0)
             next(events)  # document end

@@ -149,6 +149,32 @@ _ALL = r"100(?:\.0{1,9})?%"
 _BELOW_ALL = r"[0-9]{1,2}(?:\.[0-9]{1,9})?%"
 
 
+_LATENCY = "10m"
+"""The longest bound on an answer: no client, gateway, or load balancer waits longer for one."""
+
+
+def _latency() -> Scalar:
+    """A bound on the time that a caller waits. In Kubernetes, `100m` is a tenth, and here it is more than an hour."""
+    pattern = _ABOVE_ZERO + units.Duration.PATTERN
+    what, most = "a duration above zero, up to ten minutes", units.Duration.parse(_LATENCY)
+
+    def parse(text: str) -> units.Quantity:
+        if compiled(units.NUMBER).fullmatch(text):
+            raise units.no_unit(units.Duration, text, ("ms", "s"))
+        value = units.Duration.parse(text)
+        if compiled(pattern).fullmatch(text) is None:
+            why = "nothing takes no time: an alert on such a limit would never end"
+            raise UnitError(f"is not {what}", like(("50ms", "2s")), why)
+        if value > most:
+            minutes = text.endswith("m")
+            help_ = f"write `{text}s`, or at most `{_LATENCY}`" if minutes else f"write at most `{_LATENCY}`"
+            why = "`m` stands for minutes, and no caller waits that long: no request would ever break the bound"
+            raise UnitError("is longer than a caller waits for an answer", help_, why)
+        return value
+
+    return Scalar(what, pattern, ("50ms", "2s"), parse=parse, quantity=units.Duration)
+
+
 SCALARS: dict[str, Scalar] = {
     "duration": _quantity(units.Duration),
     "positive-duration": _part_of(
@@ -159,6 +185,7 @@ SCALARS: dict[str, Scalar] = {
         "24h",
         why="nothing takes no time: an alert on such a limit would never end, and a plan with such a time is wrong",
     ),
+    "latency": _latency(),
     "bounded-duration": _part_of(
         units.Duration,
         "a duration of at most a year",

@@ -14,6 +14,7 @@ from typing import ClassVar, Self
 
 __all__ = [
     "Quantity", "Duration", "Rate", "Percent", "Memory", "Cores", "Count", "Margin", "Measure", "UnitError",
+    "no_unit",
 ]  # fmt: skip
 
 NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
@@ -21,13 +22,26 @@ NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
 
 class UnitError(ValueError):
     """A string that is not a valid quantity; `help` says what to write, and `note` why it matters, if that is not
-    obvious.
+    obvious. `offered` are the quantities that a number without a unit could be, by their texts.
     """
 
-    def __init__(self, found: str, help: str, note: str = "") -> None:  # noqa: A002 - the name that diagnostics use
+    def __init__(
+        self,
+        found: str,
+        help: str,  # noqa: A002 - the name that diagnostics use
+        note: str = "",
+        offered: dict[str, Quantity] | None = None,
+    ) -> None:
         super().__init__(found)
         self.help = help
         self.note = note
+        self.offered = offered or {}
+
+    def help_near(self, usual: Quantity) -> str:
+        """The help for a field with a default: only the units that give a value of its scale."""
+        low, high = usual.amount / SCALE, usual.amount * SCALE
+        near = [text for text, one in self.offered.items() if low <= one.amount <= high]
+        return f"write {_alternatives([f'`{text}`' for text in near])}" if near else self.help
 
 
 @cache
@@ -55,6 +69,18 @@ def _alternatives(texts: list[str]) -> str:
     return f"{', '.join(texts[:-1])}{comma} or {texts[-1]}, whichever you mean"
 
 
+SCALE = 1000
+"""How much larger or smaller than its default the value of a field can be, if a unit is missing."""
+
+
+def no_unit(kind: type[Quantity], text: str, units: tuple[str, ...]) -> UnitError:
+    """The error for a number that could have one of some units."""
+    offered = {f"{text}{unit}": one for unit in units if (one := kind.possible(f"{text}{unit}")) is not None}
+    if not offered:
+        return UnitError(f"is not {kind.WHAT}", like(kind.EXAMPLES))
+    return UnitError("has no unit", f"write {_alternatives([f'`{one}`' for one in offered])}", offered=offered)
+
+
 class Quantity:
     """An exact amount in a base unit: immutable, ordered within its class, printed in everyday notation."""
 
@@ -65,6 +91,8 @@ class Quantity:
     UNITS: ClassVar[dict[str, Decimal]] = {}
     USUAL: ClassVar[tuple[str, ...]] = ()
     """The units to suggest if there is none."""
+    WORDS: ClassVar[dict[str, str]] = {}
+    """Units by what other notations call them, in lowercase."""
 
     amount: Decimal
 
@@ -83,13 +111,25 @@ class Quantity:
         return cls._from(match)
 
     @classmethod
+    def possible(cls, text: str) -> Self | None:
+        """The quantity; None if the string is not one."""
+        try:
+            return cls.parse(text)
+        except UnitError:
+            return None
+
+    @classmethod
     def _from(cls, match: re.Match[str]) -> Self:
         return cls(Decimal(match[1]) * cls.UNITS[match[2]])
 
     @classmethod
     def _error(cls, text: str) -> UnitError:
         if cls.USUAL and compiled(NUMBER).fullmatch(text):
-            return UnitError("has no unit", f"write {_alternatives([f'`{text}{unit}`' for unit in cls.USUAL])}")
+            return no_unit(cls, text, cls.USUAL)
+        match = compiled(rf"({NUMBER}) ?([A-Za-z%/]+)").fullmatch(text)
+        unit = cls.WORDS.get(match[2].lower(), match[2]) if match is not None else ""
+        if match is not None and unit in cls.UNITS:
+            return UnitError(f"is not {cls.WHAT}", f"write `{match[1]}{unit}`")
         return UnitError(f"is not {cls.WHAT}", like(cls.EXAMPLES))
 
     def __eq__(self, other: object) -> bool:
@@ -136,7 +176,15 @@ class Duration(Quantity):
     }  # fmt: skip
     PATTERN = rf"({NUMBER})(us|ms|s|m|h|d|w)"
     EXAMPLES = ("50ms", "24h", "45d")
-    USUAL = ("ms", "s", "h")
+    USUAL = ("ms", "s", "m", "h", "d")
+    WORDS: ClassVar[dict[str, str]] = {
+        **dict.fromkeys(("msec", "msecs", "millis", "millisecond", "milliseconds"), "ms"),
+        **dict.fromkeys(("sec", "secs", "second", "seconds"), "s"),
+        **dict.fromkeys(("min", "mins", "minute", "minutes"), "m"),
+        **dict.fromkeys(("hr", "hrs", "hour", "hours"), "h"),
+        **dict.fromkeys(("day", "days"), "d"),
+        **dict.fromkeys(("wk", "week", "weeks"), "w"),
+    }
     LONGEST: ClassVar[str] = "36500d"
     """A hundred years. Prometheus and Kubernetes count a duration in nanoseconds in 64 bits: no more than 292 years."""
 

@@ -11,16 +11,18 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..compiler.bind import check_as_written
+from ..compiler.bind import another, check_as_written
 from ..compiler.diagnostics import Diagnostic, SourceFile, Span
 from ..compiler.errors import CalibrationError
 from ..compiler.inputs import Input
 from ..compiler.layer import SAME_EVERYWHERE, Sources
 from ..compiler.layer.merge import desugar
+from ..compiler.layer.named import item_of_list
 from ..compiler.limits import FILE
-from ..compiler.read import MAX_DEPTH, read
+from ..compiler.read import MAX_DEPTH, STARTER, read
 from ..compiler.record import Record
 from ..compiler.tree import Mapping, Node, Scalar, Sequence, wrapped
+from ..compiler.words import shown
 from .places import PLATFORM, repository
 from .texts import SPEC, STDIN, Text, Texts, gathered, given, makes_wait, piped, text_of, unreadable
 
@@ -195,13 +197,24 @@ def read_metrics(path: str, facts: Facts) -> tuple[dict[str, Any] | None, list[D
     return metrics_file(SourceFile(path, text), facts)
 
 
+_START = {
+    "PlatformFile": "run `mlspec init --template platform` to get a platform file to start with, or delete the file",
+    "ReleaseFile": "run `mlspec promote`, which writes the file, or delete it",
+}
+"""What to do about an empty file that is no spec."""
+
+
 def _tree(text: Text, type_name: str, found: list[Diagnostic]) -> Mapping | None:
     if isinstance(text.text, Diagnostic):
         found.append(text.text)
         return None
-    tree, wrong = read(SourceFile(text.shown, text.text))
+    tree, wrong = read(SourceFile(text.shown, text.text), _START.get(type_name, STARTER))
     found += wrong
     if tree is None:
+        return None
+    stranger = another(tree, type_name)
+    if stranger is not None:
+        found.append(stranger)
         return None
     tree, twice = desugar(tree, type_name)
     found += twice
@@ -231,6 +244,9 @@ def _setting(argument: str) -> tuple[Mapping | None, list[Diagnostic]]:
         return None, [_wrong_setting(file, len(argument), "a setting needs a path, `=`, and a value", help_)]
     if path in SAME_EVERYWHERE:
         return None, [_wrong_setting(file, len(path), f"`{path}` cannot be set for one run", "change it in the spec")]
+    listed = item_of_list(tuple(steps))
+    if listed is not None:
+        return None, [_one_item(file, steps, listed)]
     tree, found = read(SourceFile("--set", f"value: {value}"))
     if tree is None or "value" not in tree.entries:
         return None, [d.but(span=Span(file, 0, len(path) + 1, 0, len(argument))) for d in found]
@@ -242,6 +258,20 @@ def _setting(argument: str) -> tuple[Mapping | None, list[Diagnostic]]:
         node = wrapped(step, node, node, Scalar((file, 0, start, 0, start + len(step)), step, True))
     assert isinstance(node, Mapping)
     return node, found
+
+
+def _one_item(file: SourceFile, steps: list[str], at: int) -> Diagnostic:
+    """A setting of an item of a list, by its number. The spec can change, and the number then names another item."""
+    path, start = ".".join(steps[:at]), sum(len(step) + 1 for step in steps[:at])
+    return Diagnostic(
+        id="MLS002",
+        severity="error",
+        message="`--set` cannot change one item of a list",
+        span=Span(file, 0, start, 0, start + len(steps[at])),
+        label=f"an item of `{shown(path)}`",
+        note="lists have no stable numbers: an item that is added to the spec would silently move the setting",
+        help=f"set all of `{shown(path)}`, as in --set '{shown(path)}=[...]'",
+    )
 
 
 def _wrong_setting(file: SourceFile, length: int, message: str, help_: str) -> Diagnostic:

@@ -282,3 +282,37 @@ class _Putter:
 
     def _key(self, key: str, node: Scalar) -> str:
         return self.change.get(id(node), key)
+
+
+def known_keys(input_: Input) -> list[Leaf]:
+    """Every key of the language in the files of one system, once, with the type of the mapping that has it."""
+    found: dict[int, Leaf] = {}
+    for type_name, tree in input_.written:
+        for leaf in _keys(tree, ("object", type_name), ""):
+            found.setdefault(id(leaf.node), leaf._replace(file=type_name))
+    return list(found.values())
+
+
+def _keys(node: Node, kind: Kind, path: str) -> Iterator[Leaf]:
+    if kind[0] == "overlay" and isinstance(node, Mapping):
+        node, kind = desugar(node, "MLSystem")[0], ("object", "MLSystem")
+    if kind[0] == "either":
+        kind = ("object", kind[2]) if isinstance(node, Mapping) else kind[1]
+    if isinstance(node, Sequence):
+        for index, child in enumerate(node.items):
+            yield from _keys(child, kind[1], f"{path}.{index}")
+    elif isinstance(node, Mapping) and kind[0] == "map":
+        for key, child in node.entries.items():
+            yield from _keys(child, kind[1], f"{path}.{key}")
+    elif isinstance(node, Mapping) and kind[0] in ("object", "union"):
+        name = kind[1] if kind[0] == "object" else _which(node, kind[1])
+        for key, child in node.entries.items():
+            where = f"{path}.{key}".lstrip(".")
+            yield Leaf(where, ("key", name), node.keys[key], field=name)
+            yield from _keys(child, OBJECTS[name][key][2], where)
+
+
+def _which(node: Mapping, union: str) -> str:
+    tag, variants = UNIONS[union]
+    said = node.entries.get(tag)
+    return variants[said.text] if isinstance(said, Scalar) else _variant(node, tuple(variants.values()))

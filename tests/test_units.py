@@ -66,10 +66,12 @@ def test_a_negative_difference_prints_in_the_unit_of_its_size() -> None:
 @pytest.mark.parametrize(
     ("kind", "text", "help_"),
     [
-        (Duration, "50", "write `50ms`, `50s`, or `50h`, whichever you mean"),
+        (Duration, "50", "write `50ms`, `50s`, `50m`, `50h`, or `50d`, whichever you mean"),
         (Memory, "4", "write `4Mi` or `4Gi`, whichever you mean"),
         (Percent, "99", "write `99%`"),
-        (Duration, "50 ms", "write it like `50ms` or `24h`"),
+        (Duration, "50 ms", "write `50ms`"),
+        (Duration, "45 days", "write `45d`"),
+        (Duration, "soon", "write it like `50ms` or `24h`"),
         (Budget, "4000", "write it like `4000 USD/month`"),
         (UnitPrice, "1 USD/0 items", "write it like `0.9 USD/1M predictions` or `0.05 USD/label`"),
         (Count, "1.5", "write it like `20000` or `120M`"),

@@ -21,12 +21,14 @@ from ..layer.merge import desugar
 from ..part import Named, Part
 from ..record import Record
 from ..tree import Mapping, Node, Scalar, Sequence, is_null, lookup, name_of
-from ..words import shown
+from ..words import closest, shown
 from .leaf import NotAChoice, OutOfRange, WrongKind, default_of, parse, what
+from .lost import Lost, hidden
 from .mistakes import Mistakes
 from .order import falls
+from .recognized import another
 
-__all__ = ["Binder", "Known", "Reference", "bind", "check_as_written"]
+__all__ = ["Binder", "Bound", "Known", "Lost", "Reference", "another", "bind", "check_as_written", "hidden"]
 
 _RUNTIME: Kind = ("object", "Runtime")
 
@@ -54,11 +56,24 @@ change, so each piece is bound once.
 """
 
 
-def bind(layered: Layered, known: Known | None = None) -> tuple[system.MLSystem, list[Reference], list[Diagnostic]]:
-    """Bind the merged tree of one environment, and reuse the pieces that are already `known`."""
-    binder = Binder(layered, _short_forms(layered.tree), known)
+class Bound(Record):
+    """A system, with the names that it uses, and its mistakes."""
+
+    system: system.MLSystem
+    references: list[Reference]
+    found: list[Diagnostic]
+    unread: list[str]
+    """The paths of mappings and lists that a mistake hides."""
+
+
+def bind(layered: Layered, known: Known | None = None, lost: Lost | None = None) -> Bound:
+    """Bind the merged tree of one environment, and reuse the pieces that are already `known`; leave unset what is
+    `lost`.
+    """
+    binder = Binder(layered, _short_forms(layered.tree), known, lost=lost)
     part = binder.object("MLSystem", layered.tree, "")
-    return cast("system.MLSystem", part), binder.references, binder.wrong.found
+    made = cast("system.MLSystem", part)
+    return Bound(system=made, references=binder.references, found=binder.wrong.found, unread=binder.unread)
 
 
 def check_as_written(tree: Mapping, type_name: str, known: Known | None = None) -> list[Diagnostic]:
@@ -89,11 +104,14 @@ class Binder:
         *,
         partial: bool = False,
         tree: Mapping | None = None,
+        lost: Lost | None = None,
     ) -> None:
         self.partial = partial
+        self.lost = lost or Lost()
         self.wrong = Mistakes(layered, short, tree)
         self.references: list[Reference] = []
         self.known: Known = known if known is not None else {}
+        self.unread: list[str] = []
         self.lacking = 0
         """The number of missing values that only a partial tree may omit."""
 
@@ -105,22 +123,40 @@ class Binder:
         table = OBJECTS[type_name]
         entries = node.entries if node is not None else {}
         values: dict[str, Any] = {}
-        for key in entries:
-            if key not in table and node is not None:
-                self.wrong.unknown_key(node.keys[key], node, type_name, path)
+        lost = self._unknown_keys(type_name, node, path) if node is not None else frozenset[str]()
+        if not path:
+            lost |= self.lost.sections
         for key, entry in table.items():
             child = entries.get(key)
             where = f"{path}.{key}" if path else key
+            if key in lost:
+                self._hidden(entry, child, where)
+                continue
             value = self._absent(entry, node, key, where) if child is None else self._present(entry, child, where)
             if value is not _WRONG:
                 setattr(part, entry[0], value)
                 values[key] = value
         if node is not None:
-            self._exactly_one(type_name, node, path)
-            self._needs(type_name, node, path)
+            self._exactly_one(type_name, node, path, lost)
+            self._needs(type_name, node, path, lost)
             for fall in falls(type_name, values, node):
                 self.wrong.falls(fall, path)
         return part
+
+    def _unknown_keys(self, type_name: str, node: Mapping, path: str) -> frozenset[str]:
+        """Report the keys that a mapping does not have; the keys that they were meant for, whose values are unknown."""
+        table = OBJECTS[type_name]
+        lost: set[str] = set()
+        for key in (key for key in node.entries if key not in table):
+            meant = self.wrong.unknown_key(node.keys[key], node, type_name, path)
+            lost |= {meant} if meant is not None else _could_be(table, node)
+        return frozenset(lost)
+
+    def _hidden(self, entry: Entry, node: Node | None, path: str) -> None:
+        """Report what is wrong with a value that another, under a key that is unknown, may override."""
+        self.unread.append(path)
+        if node is not None and not is_null(node):
+            self._value(entry[2], node, path)
 
     def _absent(self, entry: Entry, parent: Mapping | None, key: str, path: str) -> Any:
         _, mode, kind, default, why = entry
@@ -146,10 +182,11 @@ class Binder:
         return _WRONG
 
     def _present(self, entry: Entry, node: Node, path: str) -> Any:
-        _, mode, kind, _, _ = entry
+        _, mode, kind, default, _ = entry
         if is_null(node):
             return self._null(kind, node, path)
-        value = self._value(kind, node, path)
+        leaf = default is not None and kind[0] == "scalar"
+        value = self._scalar(kind, node, path, default=default) if leaf else self._value(kind, node, path)
         return Derived(value) if mode == "derived" and value is not _WRONG else value
 
     def _null(self, kind: Kind, node: Node, path: str) -> _Wrong:
@@ -160,10 +197,10 @@ class Binder:
             self.wrong.no_value(node, path, text=(kind[1] if kind[0] == "either" else kind)[:2] == ("scalar", "text"))
         return _WRONG
 
-    def _exactly_one(self, type_name: str, node: Mapping, path: str) -> None:
+    def _exactly_one(self, type_name: str, node: Mapping, path: str, lost: frozenset[str]) -> None:
         wanted = EXACTLY_ONE.get(type_name, ())
         given = [key for key in wanted if _has(node, key)]
-        if wanted and not given:
+        if wanted and not given and lost.isdisjoint(wanted):
             if self.partial:
                 self.lacking += 1
             else:
@@ -171,9 +208,9 @@ class Binder:
         for key in given[1:]:
             self.wrong.both(given[0], key, node, path)
 
-    def _needs(self, type_name: str, node: Mapping, path: str) -> None:
+    def _needs(self, type_name: str, node: Mapping, path: str, lost: frozenset[str]) -> None:
         for key, other in NEEDS.get(type_name, {}).items():
-            if _has(node, key) and not _has(node, other):
+            if _has(node, key) and not _has(node, other) and other not in lost:
                 if self.partial:
                     self.lacking += 1
                 else:
@@ -211,6 +248,7 @@ class Binder:
                 named = isinstance(node, Mapping)
                 return self._bound(("object", kind[2]) if named else kind[1], node, path)
             case "list" | "object" | "union" | "map" | "overlay" | "any":
+                self.unread.append(path)
                 self.wrong.wrong_type(node, what(kind), path)
                 return _WRONG
         return self._scalar(kind, node, path)
@@ -233,6 +271,8 @@ class Binder:
     def _union(self, name: str, node: Mapping, path: str) -> Any:
         tag, variants = UNIONS[name]
         said = node.entries.get(tag)
+        if said is None and self._misspelled(tag, variants, node, path):
+            return _WRONG
         if said is None and self.partial:
             return self._any_variant(name, node, path)
         if said is None:
@@ -242,6 +282,14 @@ class Binder:
         else:
             return self.object(variants[said.text], node, path)
         return _WRONG
+
+    def _misspelled(self, tag: str, variants: dict[str, str], node: Mapping, path: str) -> bool:
+        """Whether a key was meant to be the discriminator, which is then the only finding."""
+        for key in node.entries:
+            if not any(key in OBJECTS[variant] for variant in variants.values()) and closest(key, (tag,)) is not None:
+                self.wrong.unknown_key(node.keys[key], node, next(iter(variants.values())), path)
+                return True
+        return False
 
     def _any_variant(self, name: str, node: Mapping, path: str) -> _Wrong:
         """An overlay may omit the discriminator: each key is checked by any variant that has it."""
@@ -255,7 +303,7 @@ class Binder:
                 self._present(OBJECTS[owner][key], child, f"{path}.{key}")
         return _WRONG
 
-    def _list(self, kind: Kind, node: Sequence, path: str) -> tuple[Any, ...]:
+    def _list(self, kind: Kind, node: Sequence, path: str) -> tuple[Any, ...] | _Wrong:
         _, item, key = kind
         items = []
         for index, child in enumerate(node.items):
@@ -263,23 +311,28 @@ class Binder:
             items.append(self._null(item, child, where) if is_null(child) else self._value(item, child, where))
         if key:
             self.wrong.repeated(node, key, path)
-        return tuple(value for value in items if value is not _WRONG)
+        return _WRONG if any(value is _WRONG for value in items) else tuple(items)
 
     def _map(self, kind: Kind, node: Mapping, path: str) -> Named[Any] | _Wrong:
         _, item, key_kind, key_ref = kind
         bound: Named[Any] = Named()
+        whole = True
         for key, child in node.entries.items():
             where = f"{path}.{key}"
-            name = self._scalar(("scalar", key_kind, key_ref), node.keys[key], where, text=key)
+            named = bool(key or not node.keys[key].text)  # a short form has no name if the system has none
+            name: Any = (
+                self._scalar(("scalar", key_kind, key_ref), node.keys[key], where, text=key) if named else _WRONG
+            )
             partial, self.partial = self.partial, self._may_be_partial(path, key)
             value = self._null(item, child, where) if is_null(child) else self._entry(item, child, where)
             self.partial = partial
-            if value is _WRONG:
+            if value is _WRONG or (key_ref and name is _WRONG):
+                whole = False
                 continue
             if isinstance(value, Part) and name is not _WRONG:
                 value.own_name = name
             bound[key] = value
-        return bound if bound or not node.entries else _WRONG
+        return bound if whole else _WRONG
 
     def _may_be_partial(self, collection: str, name: str) -> bool:
         """Whether an entry may leave out what another layer has: before layering, also what the catalog has of it."""
@@ -295,7 +348,7 @@ class Binder:
 
     # Scalars
 
-    def _scalar(self, kind: Kind, node: Node, path: str, text: str | None = None) -> Any:
+    def _scalar(self, kind: Kind, node: Node, path: str, text: str | None = None, default: str | None = None) -> Any:
         """Bind a leaf; `text` replaces the node's text for a key that a short form leaves implicit."""
         if not isinstance(node, Scalar):
             self.wrong.wrong_type(node, what(kind), path)
@@ -304,7 +357,9 @@ class Binder:
         try:
             value = parse(kind, text, node.plain)
         except UnitError as error:
-            self.wrong.add("MLS006", f"`{shown(text)}` {error}", node, path, help=error.help, note=error.note)
+            self.wrong.add(
+                "MLS006", f"`{shown(text)}` {error}", node, path, help=_help(error, kind, default), note=error.note
+            )
         except OutOfRange as error:
             self.wrong.out_of_range(node, text, str(error), path, help_=error.help)
         except NotAChoice:
@@ -312,8 +367,10 @@ class Binder:
         except WrongKind:
             self.wrong.wrong_type(node, what(kind), path)
         else:
-            if kind[0] == "scalar" and kind[2]:
+            if kind[0] == "scalar" and kind[2] and node.text == text:  # a short form has no name of its own
                 self.references.append(Reference(to=kind[2], node=node, path=path))
+                if node.place in self.lost.names:
+                    return _WRONG
             return Because(value, "", (node,))
         return _WRONG
 
@@ -330,6 +387,16 @@ def _shipped(kind: Kind, node: Mapping, path: str) -> tuple[Any, list[Reference]
     binder = Binder(None, {})
     value = binder._value(kind, node, path)
     return None if binder.wrong.found else (value, binder.references)
+
+
+def _help(error: UnitError, kind: Kind, default: str | None) -> str:
+    """What to write instead of a text that is no quantity: one of the scale of the default, if there is one."""
+    return error.help_near(default_of(kind, default)) if default and error.offered else error.help
+
+
+def _could_be(table: dict[str, Entry], node: Mapping) -> set[str]:
+    """The keys that an unknown key of a mapping could stand for: those that it omits, and may omit."""
+    return {key for key, entry in table.items() if key not in node.entries and entry[1] != "required"}
 
 
 def _has(node: Mapping, key: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..diagnostics import Diagnostic, Label, Span
 from ..finding import guess
-from ..language import OBJECTS
+from ..language import OBJECTS, SINGULAR
 from ..layer import Layered
 from ..tree import Mapping, Node, Place, Scalar, Sequence, lookup
 from ..words import closest, last, listing, shown
@@ -131,17 +131,19 @@ class Mistakes:
         overlay = re.match(_OVERLAY, path)
         return path[overlay.end() :] if overlay is not None else path
 
-    def unknown_key(self, key: Scalar, holder: Mapping, type_name: str, path: str) -> None:
-        """A key that the mapping does not have."""
-        known = OBJECTS[type_name]
+    def unknown_key(self, key: Scalar, holder: Mapping, type_name: str, path: str) -> str | None:
+        """A key that the mapping does not have; the key that it was probably meant to be."""
+        known, short = OBJECTS[type_name], SINGULAR.get(type_name, {})
         meant = key_meant(type_name, key.text)
-        near = closest(key.text, known) if meant is None else None
-        fix = guess((key, near)) if near and near not in holder.keys else None
+        near = closest(key.text, (*known, *short)) if meant is None else None
+        free = near is not None and short.get(near, near) not in holder.keys
+        fix = guess((key, near)) if near and free else None
         where = f"`{self.called(path)}`" if self.called(path) else _FILES[type_name]
         help_ = meant or (f"write `{near}`" if near else f"write {listing(known)}")
         note = "nothing reads this key, so the setting that it was meant for would silently be missing"
         message = f"{where} has no key `{shown(key.text)}`"
         self.add("MLS004", message, key, path, label="unknown key", note=note, help=help_, fix=fix)
+        return short.get(near, near) if near is not None else None
 
     def missing(self, parent: Mapping, key: str, path: str, choices: tuple[str, ...] = ()) -> None:
         """A key that the mapping must have."""

@@ -12,27 +12,41 @@ from ..layer import Layered
 from ..tree import Mapping, Scalar, Sequence, lookup
 from ..words import closest, listing
 from . import Reference
+from .meant import written
 
 __all__ = ["resolve"]
 
 
-def resolve(layered: Layered, references: Iterable[Reference]) -> Iterator[Diagnostic]:
-    """A diagnostic for each name that is used but not declared."""
+def resolve(layered: Layered, references: Iterable[Reference], unread: Iterable[str] = ()) -> Iterator[Diagnostic]:
+    """A diagnostic for each name that is used but not declared. A mistake at one of the `unread` paths may hide a
+    declaration, so no name of its collection is reported.
+    """
+    open_ = {to for to, places in _DECLARED.items() for place in places for path in unread if _on_the_way(path, place)}
     known: dict[str, tuple[str, ...]] = {}
     for reference in references:
         what, names = _COLLECTIONS[reference.to]
         if reference.to not in known:
             known[reference.to] = tuple(names(layered))
         used = reference.node.text.partition("@")[0] if reference.to == "metrics" else reference.node.text
-        if used not in known[reference.to]:
+        if used not in known[reference.to] and reference.to not in open_:
             yield _unresolved(reference, what, known[reference.to], layered)
+
+
+def _on_the_way(path: str, place: str) -> bool:
+    """Whether a path leads to the place of a name."""
+    steps, wanted = path.split("."), place.split(".")
+    return len(steps) <= len(wanted) and all(w in ("*", step) for step, w in zip(steps, wanted, strict=False))
 
 
 def _unresolved(reference: Reference, what: str, known: tuple[str, ...], layered: Layered) -> Diagnostic:
     name = reference.node.text
     near = _near(reference.to, name, known)
     place = _PLACES.get(reference.to, "")
-    if near:
+    called = [one for one in _CLOUDS.get(name.lower(), ()) if one in known] if reference.to == "clouds" else []
+    if called:
+        near = called[0] if len(called) == 1 else None
+        help_ = written(tuple(called))
+    elif near:
         help_ = f"write `{near}`"
     elif reference.to in _PRODUCTS:
         help_ = f"declare `{name}` under {place}, or use {listing(known)} instead"
@@ -91,6 +105,16 @@ _CALLED = {
 """Common names of what mlspec calls something else."""
 
 
+_CLOUDS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("aws", "amazon", "ec2"), ("eks", "eks-auto")),
+    **dict.fromkeys(("azure", "microsoft", "az"), ("aks",)),
+    **dict.fromkeys(("gcp", "google", "gcloud", "gce"), ("gke",)),
+    **dict.fromkeys(("redhat", "red-hat", "ocp", "okd", "rosa", "aro"), ("openshift",)),
+    **dict.fromkeys(("on-prem", "onprem", "on-premises", "bare-metal", "baremetal", "kind", "local"), ("none",)),
+}
+"""The clouds by what people call them; the catalog's names are those of their managed Kubernetes."""
+
+
 def _keys(*path: str) -> Callable[[Layered], Iterable[str]]:
     def names(layered: Layered) -> Iterable[str]:
         node = lookup(layered.tree, path)
@@ -141,6 +165,13 @@ def _candidates(layered: Layered) -> Iterable[str]:
     return [candidate for name in names for candidate in _items("models", name, "candidates")(layered)]
 
 
+def _released(layered: Layered) -> Iterable[str]:
+    """The models, and the names of releases, except those meant for a model without one."""
+    models, releases = set(_keys("models")(layered)), _keys("releases")(layered)
+    lacking = models.difference(releases)
+    return (*models, *(name for name in releases if name not in models and closest(name, lacking) is None))
+
+
 def _runtimes(layered: Layered) -> Iterable[str]:
     return dict.fromkeys((*catalog.runtime_names(), *_keys("platform", "runtimes")(layered)))
 
@@ -174,6 +205,7 @@ _COLLECTIONS: dict[str, tuple[str, Callable[[Layered], Iterable[str]]]] = {
     "origins": ("feature", _origins),
     "outputs": ("output", lambda layered: _each_model(layered, "outputs")),
     "parameters": ("parameter", _keys("training", "tuning", "parameters")),
+    "released": ("model", _released),
     "rivals": ("candidate", _rivals),
     "rollout-providers": ("rollout provider", _keys("platform", "providers", "rollout")),
     "runtimes": ("serving runtime", _runtimes),
@@ -183,6 +215,36 @@ _COLLECTIONS: dict[str, tuple[str, Callable[[Layered], Iterable[str]]]] = {
     "time-zones": ("time zone", _time_zones),
     "traffic-providers": ("traffic provider", _keys("platform", "providers", "traffic")),
 }
+
+_DECLARED: dict[str, tuple[str, ...]] = {
+    "access": ("access",),
+    "accelerators": ("platform.accelerators",),
+    "algorithms": ("platform.algorithms",),
+    "approaches": ("platform.approaches",),
+    "autoscaling-providers": ("platform.providers.autoscaling",),
+    "clouds": ("platform.clouds",),
+    "clusters": (),
+    "columns": ("data.columns.*.name", "features.views.*.features.*.name", "models.*.signature.inputs.*.name"),
+    "dashboards-providers": ("platform.providers.dashboards",),
+    "entities": ("features.entities.*.name",),
+    "families": ("platform.families",),
+    "gateway-providers": ("platform.providers.gateway",),
+    "mesh-providers": ("platform.providers.mesh",),
+    "metrics": ("metrics",),
+    "models": ("models",),
+    "orchestration-providers": ("platform.providers.orchestration",),
+    "origins": ("features.views.*.name", "features.views.*.features.*.name"),
+    "outputs": ("models.*.signature.outputs.*.name",),
+    "parameters": ("training.tuning.parameters",),
+    "released": ("models", "releases"),
+    "rivals": ("models.*.candidates.*.name",),
+    "rollout-providers": ("platform.providers.rollout",),
+    "runtimes": ("platform.runtimes",),
+    "services": ("services",),
+    "sources": ("data.sources.*.name",),
+    "traffic-providers": ("platform.providers.traffic",),
+}
+"""The paths of names, by collection."""
 
 # Where the author can declare one.
 _PLACES = {
@@ -205,6 +267,7 @@ _PLACES = {
     "origins": "`features.views`",
     "outputs": "`model.signature.outputs`",
     "parameters": "`training.tuning.parameters`",
+    "released": "`models`",
     "rivals": "`model.candidates`",
     "rollout-providers": "`platform.providers.rollout`",
     "runtimes": "`platform.runtimes`",

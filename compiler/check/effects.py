@@ -59,7 +59,7 @@ def without_effect(
     missing = idle.union(*(effects.promised for effects in asked)).difference(*(effects.staged for effects in asked))
     for effects in asked:
         effects.find(missing)
-    for effects in asked:
+    for effects in asked if all(effects.bound for effects in asked) else ():
         yield from _not_yet(effects.layered, effects.among(missing))
     empty = [one.layered for one in asked if one.bound and not set(_RUN) & set(one.layered.tree.entries)]
     if empty:

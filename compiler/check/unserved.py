@@ -15,8 +15,13 @@ from ..system import MLSystem
 __all__ = ["unserved", "used_models"]
 
 
-def used_models(system: MLSystem, references: Iterable[Reference]) -> frozenset[str] | None:
+def used_models(
+    system: MLSystem, references: Iterable[Reference], undeclared: Iterable[Diagnostic] = ()
+) -> frozenset[str] | None:
     """The names of the models that something in an environment uses; None if a mistake hides what does."""
+    lost = {one.span.place for one in undeclared}
+    if any(reference.to == "models" and reference.node.place in lost for reference in references):
+        return None
     named = {reference.node.text for reference in references if reference.to == "models"}
     try:
         _declared(system)  # a section with a mistake raises here, too

@@ -36,8 +36,8 @@ def tree_of(file: SourceFile, found: list[Diagnostic]) -> Mapping | None:
     """The tree of a file in any form, with the structure of `metrics.json`; None if there is none."""
     if file.text.lstrip("\ufeff").startswith("metric,"):
         return _Csv(file, found).tree()
-    tree, wrong = read(SourceFile(file.name, PAIR.sub(_character, file.text)))
-    found += (_reworded(one) for one in wrong)
+    tree, wrong = read(SourceFile(file.name, PAIR.sub(_character, file.text)), "write `version: 1` and `metrics`")
+    found += wrong
     if tree is None:
         return None
     run = _run(tree)
@@ -47,11 +47,6 @@ def tree_of(file: SourceFile, found: list[Diagnostic]) -> Mapping | None:
 def _character(found: re.Match[str]) -> str:
     """The character of two escapes in JSON, which YAML does not know: `\\ud83d\\ude00`."""
     return f"{found[1]}{chr(0x10000 + (int(found[2], 16) - 0xD800) * 0x400 + int(found[3], 16) - 0xDC00)}"
-
-
-def _reworded(one: Diagnostic) -> Diagnostic:
-    """The reader's help is about specs."""
-    return one.but(help="write `version: 1` and `metrics`") if "mlspec init" in one.help else one
 
 
 class _Grown:

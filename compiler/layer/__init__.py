@@ -68,6 +68,8 @@ class Layered(Record):
     tree: Mapping
     layers: tuple[Layer, ...]
     clusters: tuple[str, ...] = ()
+    undecided: tuple[tuple[str, Diagnostic], ...] = ()
+    """The services without a runtime, and what to report about each if no mistake hides which one it has."""
 
     def history(self, path: Iterable[str]) -> list[tuple[Layer, Node]]:
         """Every value set for a path, highest layer first: the first one wins."""
@@ -104,7 +106,7 @@ def _environment(name: str, overlay: Mapping, sources: Sources, found: list[Diag
     layers = [_with_sections(layer, name, found) for layer in layers]
     tree = merged_layers(layers)
     chosen = usual.chosen(tree)
-    found += usual.undecided(tree, chosen, name)
+    undecided = tuple(usual.undecided(tree, chosen, name))
     names = names_in(tree)
     names.setdefault("runtimes", set()).update(runtime.text for runtime in chosen.values())
     if _watches_models(tree):
@@ -117,7 +119,7 @@ def _environment(name: str, overlay: Mapping, sources: Sources, found: list[Diag
     tree = usual.with_containers(bounds.within(whole), chosen)
     layers = [*shipped, *layers]
     clusters = _cluster_names(sources.platform, *sources.nearer)
-    return Layered(environment=name, tree=tree, layers=tuple(layers), clusters=clusters)
+    return Layered(environment=name, tree=tree, layers=tuple(layers), clusters=clusters, undecided=undecided)
 
 
 def _watches_models(tree: Mapping) -> bool:

@@ -5,10 +5,10 @@ A name counts if it is written, as a value or as a key, or if it is a default.
 
 from __future__ import annotations
 
-from ..language import OBJECTS, UNIONS, Kind
+from ..language import OBJECTS, SINGULAR, UNIONS, Kind
 from ..tree import Mapping, Node, Scalar, Sequence
 
-__all__ = ["Names", "names_in"]
+__all__ = ["Names", "item_of_list", "names_in"]
 
 Names = dict[str, set[str]]
 """Names by the collection that declares them, such as `runtimes`."""
@@ -54,3 +54,33 @@ def _value(kind: Kind, node: Node, found: Names) -> None:
                 found.setdefault(kind[3], set()).update(node.entries)
             for child in node.entries.values():
                 _value(kind[1], child, found)
+
+
+def item_of_list(path: tuple[str, ...]) -> int | None:
+    """The index of the first step of a path in a spec that names an item of a list; None if there is none."""
+    plural = SINGULAR["MLSystem"].get(path[0])
+    kind: Kind | None = ("object", "MLSystem")
+    for at, step in enumerate(path):
+        if kind is None:
+            return None
+        if kind[0] == "list":
+            return at
+        kind = _below(kind, step if plural is None or at > 0 else plural)
+        kind = kind[1] if kind is not None and plural is not None and at == 0 else kind
+    return None
+
+
+def _below(kind: Kind, step: str) -> Kind | None:
+    """The kind of a key of a mapping."""
+    match kind[0]:
+        case "map":
+            item: Kind = kind[1]
+            return item
+        case "either":
+            return _below(("object", kind[2]), step)
+        case "overlay":
+            return _below(("object", "MLSystem"), step)
+        case "object" | "union":
+            names = (kind[1],) if kind[0] == "object" else tuple(UNIONS[kind[1]][1].values())
+            return next((OBJECTS[name][step][2] for name in names if step in OBJECTS[name]), None)
+    return None

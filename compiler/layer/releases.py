@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..diagnostics import Diagnostic, Label
+from ..language import OBJECTS
 from ..tree import Mapping, Node, Scalar, only, wrapped
 from .merge import system_name
 
@@ -69,7 +70,7 @@ def _undated(release: Mapping) -> Iterator[Diagnostic]:
     models = release.entries.get("releases")
     for model in models.entries.values() if isinstance(models, Mapping) else ():
         shadow = model.entries.get("shadow") if isinstance(model, Mapping) else None
-        if isinstance(model, Mapping) and isinstance(shadow, Mapping) and "since" not in shadow.entries:
+        if isinstance(model, Mapping) and isinstance(shadow, Mapping) and _lacks_since(shadow):
             yield Diagnostic(
                 id="MLS009",
                 severity="error",
@@ -79,3 +80,8 @@ def _undated(release: Mapping) -> Iterator[Diagnostic]:
                 help="add `since`, the time at which the version entered the stage, such as `since: "
                 "'2026-11-02T04:12:00Z'`",
             )
+
+
+def _lacks_since(shadow: Mapping) -> bool:
+    """Whether the time is missing, and not under a misspelled key, which is reported."""
+    return "since" not in shadow.entries and shadow.entries.keys() <= OBJECTS["Shadow"].keys()

@@ -44,15 +44,15 @@ def chosen(tree: Mapping) -> Chosen:
     }
 
 
-def undecided(tree: Mapping, usual: Chosen, environment: str) -> Iterator[Diagnostic]:
-    """A diagnostic for each online service whose runtime is neither set nor known by default."""
+def undecided(tree: Mapping, usual: Chosen, environment: str) -> Iterator[tuple[str, Diagnostic]]:
+    """The name of each online service whose runtime is neither set nor known by default, with a diagnostic."""
     for name, service in _nameless(tree):
         if name in usual:
             continue
         given = _format(tree, name, service)
         why = f"the format `{given.text}` has none" if given is not None else "the format of its model is unknown"
         able = [one for one in catalog.runtime_names() if given and _lists(catalog.runtime(one), "formats", given.text)]
-        yield Diagnostic(
+        missing = Diagnostic(
             id="MLS009",
             severity="error",
             message=f"no runtime is set for the service `{name}`",
@@ -62,6 +62,7 @@ def undecided(tree: Mapping, usual: Chosen, environment: str) -> Iterator[Diagno
             help=f"set `runtime` to {listing(able or catalog.runtime_names())}",
             environments=(environment,),
         )
+        yield name, missing
 
 
 def with_containers(tree: Mapping, usual: Chosen) -> Mapping:

@@ -125,6 +125,7 @@ def mapped(doc: str, **limits: Any) -> Any:
 
 Duration = Annotated[str, Leaf("duration"), _reader("duration")]
 PositiveDuration = Annotated[str, Leaf("positive-duration"), _reader("positive-duration")]
+LatencyBound = Annotated[str, Leaf("latency"), _reader("latency")]
 BoundedDuration = Annotated[str, Leaf("bounded-duration"), _reader("bounded-duration")]
 Wait = Annotated[str, Leaf("wait"), _reader("wait")]
 Interval = Annotated[str, Leaf("interval"), _reader("interval")]
@@ -194,6 +195,7 @@ SpecOverlay = Annotated[dict[str, Any], Overlay()]
 
 AccessName = Annotated[str, Leaf("name"), Ref("access"), _reader("name")]
 ModelName = Annotated[str, Leaf("name"), Ref("models"), _reader("name")]
+ReleasedName = Annotated[str, Leaf("name"), Ref("released"), _reader("name")]
 ServiceName = Annotated[str, Leaf("name"), Ref("services"), _reader("name")]
 RuntimeName = Annotated[str, Leaf("name"), Ref("runtimes"), _reader("name")]
 AcceleratorName = Annotated[str, Leaf("name"), Ref("accelerators"), _reader("name")]

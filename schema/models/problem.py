@@ -13,6 +13,7 @@ from .base import (
     Duration,
     LabelKey,
     LabelValue,
+    LatencyBound,
     Margin,
     Measure,
     Metric,
@@ -105,11 +106,11 @@ class Latency(Section):
         (("p50", "p90", "p95", "p99", "p999"), "the bound of the higher percentile already implies a lower one"),
     )
 
-    p50: PositiveDuration | None = optional("The median.")
-    p90: PositiveDuration | None = optional("The 90th percentile.")
-    p95: PositiveDuration | None = optional("The 95th percentile; becomes an SLO with burn-rate alerts.")
-    p99: PositiveDuration | None = optional("The 99th percentile; becomes an SLO with burn-rate alerts.")
-    p999: PositiveDuration | None = optional("The 99.9th percentile; becomes an SLO with burn-rate alerts.")
+    p50: LatencyBound | None = optional("The median.")
+    p90: LatencyBound | None = optional("The 90th percentile.")
+    p95: LatencyBound | None = optional("The 95th percentile; becomes an SLO with burn-rate alerts.")
+    p99: LatencyBound | None = optional("The 99th percentile; becomes an SLO with burn-rate alerts.")
+    p999: LatencyBound | None = optional("The 99.9th percentile; becomes an SLO with burn-rate alerts.")
 
 
 class Throughput(Section):

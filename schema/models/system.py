@@ -12,6 +12,7 @@ from .base import (
     MetricName,
     Name,
     ObjectName,
+    ReleasedName,
     Section,
     SpecOverlay,
     TestName,
@@ -93,7 +94,7 @@ class MLSystem(Section):
     model: Model | None = singular("The model, if there is only one.", of="models")
     models: dict[Name, Model] = mapped("The models, if there are several.")
     release: Release | None = singular("The release, if there is one model and no release file.", of="releases")
-    releases: dict[Name, Release] = mapped("The releases, by model.")
+    releases: dict[ReleasedName, Release] = mapped("The releases, by model.")
     training: Training | None = optional("The training run.")
     evaluation: Evaluation | None = optional("The requirements that a new model must meet.")
     serving: Service | None = singular("The service, if there is only one.", of="services")

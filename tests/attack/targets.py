@@ -71,8 +71,8 @@ def binder(data: bytes) -> None:
     check_as_written(tree, "MLSystem", {})
     trees, _ = layer(Sources(spec=tree, releases={}))
     for layered in trees:
-        _, references, _ = bind(layered)
-        resolve(layered, references)
+        bound = bind(layered)
+        resolve(layered, bound.references, bound.unread)
 
 
 def patches(data: bytes) -> None:

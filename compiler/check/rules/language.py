@@ -30,8 +30,8 @@ IDS: dict[str, Explanation] = {
     "MLS002": explained(
         """Unreadable input.
 
-        Why: the file is missing, is not UTF-8, or exceeds one of the [limits](limits.md), for example 1 MiB or 100
-        environments, or a `--set` option lacks a path or a value.
+        Why: the file is missing, is not UTF-8, is of another kind, or exceeds one of the [limits](limits.md), for
+        example 1 MiB or 100 environments, or a `--set` option lacks a path or a value.
 
         Bad:
             mlspec lint mlspec.yml

@@ -1,0 +1,87 @@
+"""One misspelled word is one finding: what depends on it is skipped, because help for it would do damage.
+
+A rule that took a misspelled `constraints` for no constraints would tell the author to add some.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import mlspec
+from mlspec.compiler.check.rules.registry import RULES
+from mlspec.compiler.diagnostics import Diagnostic
+from mlspec.compiler.inputs import Input
+from mlspec.compiler.language import OBJECTS, SINGULAR
+from mlspec.compiler.pipeline import compile_system
+from mlspec.targets.registry import BACKENDS
+
+from .leaves import Leaf, changed, known_keys, leaves
+from .support import EXAMPLES
+
+PARTS = 12
+"""The number of tests that share the words of each example."""
+QUICK = 37
+"""One word in so many is tried by the quick tests."""
+
+
+@cache
+def read(example: Path) -> Input:
+    return mlspec.load(example / "mlspec.yaml")._input
+
+
+def findings(input_: Input) -> dict[tuple[object, ...], Diagnostic]:
+    """What is found, by what distinguishes findings."""
+    found = compile_system(input_, BACKENDS, RULES, "2026-11-23").found
+    return {one.key: one for one in found}
+
+
+@cache
+def known(example: Path) -> frozenset[tuple[object, ...]]:
+    return frozenset(findings(read(example)))
+
+
+def words(example: Path) -> list[Leaf]:
+    """Every key of the language, and every name that is declared elsewhere. The key of the system's name is not among
+    them: it also names what short forms declare, which are expanded before the test changes a word.
+    """
+    input_ = read(example)
+    names = [leaf for leaf in leaves(input_) if leaf.kind[0] == "scalar" and leaf.kind[2]]
+    return [*(leaf for leaf in known_keys(input_) if leaf.path != "metadata.name"), *names]
+
+
+def misspelled(leaf: Leaf) -> str:
+    """The word without one of its letters, or with one more where that is another word of the language."""
+    text = leaf.node.text
+    less, more = text[: len(text) // 2] + text[len(text) // 2 + 1 :], f"{text}{text[-1]}"
+    if leaf.kind[0] != "key":
+        return f"{text}x"
+    taken = (*OBJECTS[leaf.kind[1]], *SINGULAR.get(leaf.kind[1], ()))
+    return next(word for word in (less if len(text) > 4 else more, more, f"{text}x") if word not in taken)
+
+
+def wrong(example: Path, these: list[Leaf]) -> Iterator[str]:
+    """The words whose misspelling has another result than one finding in its place."""
+    before = known(example)
+    for leaf in these:
+        text = misspelled(leaf)
+        after = findings(changed(read(example), {id(leaf.node): text}))
+        new = [one for key, one in after.items() if key not in before]
+        if [one.span for one in new] != [leaf.node.span]:
+            said = "; ".join(f"{one.id} {one.span}: {one.message}" for one in new) or "nothing"
+            yield f"{leaf.file}:{leaf.path}: {leaf.node.text} -> {text}: {said}"
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
+def test_a_misspelled_word_is_one_finding(example: Path) -> None:
+    assert list(wrong(example, words(example)[::QUICK])) == []
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
+def test_each_misspelled_word_is_one_finding(example: Path, part: int) -> None:
+    assert list(wrong(example, words(example)[part::PARTS])) == []
