@@ -17,6 +17,7 @@ from mlspec.compiler.diagnostics import Diagnostic
 from mlspec.compiler.inputs import Input
 from mlspec.compiler.language import OBJECTS, SINGULAR
 from mlspec.compiler.pipeline import compile_system
+from mlspec.compiler.words import closest
 from mlspec.targets.registry import BACKENDS
 
 from .leaves import Leaf, changed, known_keys, leaves
@@ -85,3 +86,30 @@ def test_a_misspelled_word_is_one_finding(example: Path) -> None:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
 def test_each_misspelled_word_is_one_finding(example: Path, part: int) -> None:
     assert list(wrong(example, words(example)[part::PARTS])) == []
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "near"),
+    [
+        ("aws", ("aks", "eks", "gke"), None),
+        ("cup", ("cpu", "gpu"), "cpu"),
+        ("mn", ("min", "max"), "min"),
+        ("hosst", ("hosts", "path"), "hosts"),
+    ],
+)
+def test_short_words_that_differ_in_a_letter_are_two_words(word: str, known: tuple[str, ...], near: str | None) -> None:
+    assert closest(word, known) == near
+
+
+@pytest.mark.parametrize(
+    ("setting", "message", "column"),
+    [
+        ("data.columns.0.dtype=string", "`--set` cannot change one item of a list", 13),
+        ("model.signature.inputs.0.dtype=string", "`--set` cannot change one item of a list", 23),
+        ("serving.endpoint={hosts: [a", "this bracket or brace is not closed", 17),
+    ],
+)
+def test_a_setting_says_what_is_wrong_with_it(setting: str, message: str, column: int) -> None:
+    example = next(example for example in EXAMPLES if example.name == "minimal")
+    (found,) = mlspec.lint(example / "mlspec.yaml", settings=[setting])
+    assert (found.message, found.span.column) == (message, column)
