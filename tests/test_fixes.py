@@ -94,15 +94,21 @@ def test_a_metric_with_a_parameter_keeps_it(tmp_path: Path) -> None:
 COMMENT = "# mlspec: ignore[MLS502] once"
 
 
+SERVING = "{mode: online, runtime: triton, serviceTime: {mean: 2ms}}"
+
+
 @pytest.mark.parametrize(
     ("written", "after"),
     [
-        (f"serving: {{runtime: triton}}  {COMMENT}\n", "serving: {runtime: triton}\n"),
-        (f"{COMMENT}\nserving: {{runtime: triton}}\n", "serving: {runtime: triton}\n"),
-        (f"serving: {{runtime: triton}}\n  {COMMENT}", "serving: {runtime: triton}\n"),
-        (f"serving: {{runtime: triton}}  {COMMENT}\r\n", "serving: {runtime: triton}\r\n"),
-        (f"serving: {{runtime: triton}}\nproblem:\n  businessMetric: |\n    a\n    {COMMENT}\n", None),
-        (f"serving: {{runtime: triton}}\nproblem:\n  businessMetric: '{COMMENT}'\n", None),
+        (f"serving: {SERVING}  {COMMENT}\n", f"serving: {SERVING}\n"),
+        (f"{COMMENT}\nserving: {SERVING}\n", f"serving: {SERVING}\n"),
+        (f"serving: {SERVING}\n  {COMMENT}", f"serving: {SERVING}\n"),
+        (f"serving: {SERVING}  {COMMENT}\r\n", f"serving: {SERVING}\r\n"),
+        (
+            f"serving: {SERVING}\nproblem:\n  task: multiclass-classification\n  useCase: |\n    a\n    {COMMENT}\n",
+            None,
+        ),
+        (f"serving: {SERVING}\nproblem:\n  task: multiclass-classification\n  useCase: '{COMMENT}'\n", None),
     ],
 )
 def test_a_comment_goes_and_a_text_that_looks_like_one_stays(tmp_path: Path, written: str, after: str | None) -> None:
