@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 import mlspec
-from mlspec.compiler.language import UNIONS
+from mlspec.compiler.language import OBJECTS, UNIONS
 
 from .online import Emitted, compiled, errors, spec
 from .policies import BATCH, calling, of_service, ports, trains
-from .support import changed, files
+from .support import changed, compile_text, dumped, files
 from .validation import load
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -65,9 +65,9 @@ def test_every_kind_of_access_opens_its_ports_where_it_is_listed(tmp_path: Path,
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("place", ["model", "input", "output", "source", "tracking", "test set"])
 def test_every_kind_of_access_is_for_data_or_refused_there(tmp_path: Path, kind: str, place: str) -> None:
-    """A model's store has one kind. Everything else takes any kind but a service of this system."""
+    """Each store has one kind. A web server may need any kind of credentials, but none for brokers or images."""
     own = {"kind": kind, **KINDS[kind]}
-    source = {**trains()["data"]["sources"][0], "access": "it"}
+    source = {**trains()["data"]["sources"][0], "uri": "s3://lake/rows/", "access": "it"}
     test_set = {"uri": "s3://lake/test", "access": "it"}
     listed: dict[str, Any] = {
         "model": {"release__artifact__access": "it", "access__store": None},
@@ -79,14 +79,63 @@ def test_every_kind_of_access_is_for_data_or_refused_there(tmp_path: Path, kind:
     }
     made = calling(access={"store": calling()["access"]["store"], "it": own}, services__api__access=None)
     found = opened(tmp_path, changed(made, **listed[place]), "fraud-api")
-    if place == "model":
-        assert isinstance(found, set) is (kind == "s3")
-        if kind != "s3":
-            assert "MLS012: the access `it` does not work for `s3://`" in found
-    elif kind == "service":
+    if kind == "service" and place != "model":
         assert found == ["MLS012: the access `it` cannot read or write data"]
-    else:
+    elif kind not in ("kafka", "oci") if place == "tracking" else kind == "s3":
         assert isinstance(found, set), found
+    else:
+        assert f"MLS012: the access `it` does not work for `{'http' if place == 'tracking' else 's3'}://`" in found
+
+
+def _pairs() -> dict[str, str]:
+    """Every class of the language with an access and a URI, and the key of the URI."""
+    found = dict[str, str]()
+    for name, fields in OBJECTS.items():
+        uri = next((key for key in ("uri", "to") if key in fields and fields[key][2][0] == "scalar"), None)
+        if "access" in fields and uri is not None and fields["access"][2][0] == "scalar":
+            found[name] = uri
+    return found
+
+
+PLACES: dict[str, Any] = {
+    "Artifact": ("release.artifact", {"format": "onnx", "digest": f"sha256:{'1f' * 32}"}),
+    "DataSource": ("data.sources", {"name": "more", "ingestion": "batch", "owner": "t"}),
+    "FixedTestSet": ("evaluation.testSet", {}),
+    "BatchData": ("services.api.input", {}),
+    "BatchSource": ("features.views", {}),
+    "FeatureTables": ("features.materialization.tables", {}),
+    "Capture": ("monitoring.capture", {"id": "row", "by": "client"}),
+    "OnlineLearning": ("retraining.online", {"algorithm": "trees", "command": ["learn"]}),
+    "Adapter": ("model.llm.adapters", {"name": "de"}),
+    "Retrieval": ("services.api.llm.retrieval", {"store": "qdrant", "embedder": "api"}),
+    "Tracking": ("training.tracking", {"provider": "mlflow"}),
+}
+"""Where each class may be, and what it needs there."""
+
+LISTS = ("sources", "views", "adapters")
+HEAD = {"apiVersion": "mlspec/v1", "kind": "MLSystem", "metadata": {"name": "fraud", "owner": "t"}}
+
+
+def test_every_place_that_pairs_a_uri_with_an_access_is_known() -> None:
+    assert set(PLACES) == set(_pairs())
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_every_access_is_compared_with_its_uri(tmp_path: Path, name: str) -> None:
+    """Wherever they are: a store denies credentials for another one, after the merge."""
+    place, more = PLACES[name]
+    uri = "https://mlflow.example.com" if name == "Tracking" else "gs://lake/it/"
+    part: Any = {_pairs()[name]: uri, "access": "it", **more}
+    if name == "BatchSource":
+        part = {"name": "view", "batchSource": part}
+    path = place.replace(".", "__")
+    kind = {"kind": "oci" if name == "Tracking" else "s3", "secret": "k"}
+    made = changed(HEAD, access={"it": kind}, **{path: [part] if place.endswith(LISTS) else part})
+    if place.startswith("services."):
+        made["services"]["api"]["mode"] = "batch" if name == "BatchData" else "online"
+    result = compile_text(tmp_path, dumped(made))
+    said = [one.message for one in result.diagnostics]
+    assert f"the access `it` does not work for `{uri.partition(':')[0]}://`" in said
 
 
 def test_without_policies_an_access_that_only_opens_a_port_is_still_no_mistake(tmp_path: Path) -> None:

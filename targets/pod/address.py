@@ -12,7 +12,7 @@ from ...compiler.because import Because
 from ...compiler.finding import refusal
 from ...compiler.plan.serving.files import WEB, ModelFiles, url_parts
 from ...compiler.plan.serving.hubs import file_of
-from ...compiler.system import AzureAccess, GcsAccess, HttpAccess, HuggingFaceAccess, OciAccess, S3Access
+from ...compiler.plan.stores import check_store_of
 
 __all__ = ["CHECKPOINT", "FOLDERS", "check_access", "check_loadable", "check_place"]
 
@@ -28,12 +28,6 @@ FOLDERS = {
 
 CHECKPOINT = "safetensors"
 """A server with its own setup reads a folder of this format; a custom image may load single files of weights."""
-
-_KINDS = {
-    "s3": S3Access, "gs": GcsAccess, "azure": AzureAccess, "http": HttpAccess, "https": HttpAccess,
-    "hf": HuggingFaceAccess, "oci": OciAccess, "image": OciAccess,
-}  # fmt: skip
-"""The kind of access to each store."""
 
 ARCHIVES = r"\.(?:tar|tgz|tbz2|txz|zip|7z|rar)$|\.(?:gz|bz2|xz|zst|lz4)$"
 
@@ -125,9 +119,7 @@ def check_access(files: ModelFiles) -> None:
     artifact = files.artifact
     if artifact.access is None:
         return
-    scheme = artifact.uri.value.partition("://")[0]
-    access = files.scope.system.access[artifact.access.value]
-    if scheme == "pvc":
+    if artifact.uri.value.startswith("pvc://"):
         raise refusal(
             "MLS012",
             "a model on a claim needs no access",
@@ -136,12 +128,4 @@ def check_access(files: ModelFiles) -> None:
             note="the kubelet mounts the claim, and nothing would use the access",
             help="remove it",
         )
-    if not isinstance(access, _KINDS[scheme]):
-        raise refusal(
-            "MLS012",
-            f"the access `{artifact.access.value}` does not work for `{scheme}://`",
-            artifact.access,
-            others=((access.kind, "its kind"), (artifact.uri, "where it is used")),
-            note="the store would deny the download, and the pod would never start",
-            help=f"use an access of kind `{_KINDS[scheme].__name__.removesuffix('Access').lower()}`",
-        )
+    check_store_of(files.scope, artifact)

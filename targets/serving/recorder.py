@@ -22,7 +22,8 @@ from ...compiler.finding import refusal
 from ...compiler.plan.service import ServicePlan
 from ...compiler.plan.serving.recording import Recorded, Recorder, columns, writes
 from ...compiler.plan.serving.version import VersionPlan
-from ...compiler.system import Capture, GcsAccess, S3Access
+from ...compiler.plan.stores import check_store_of
+from ...compiler.system import Capture, GcsAccess
 from .. import naming
 from ..config_map import checksum, config_map
 from ..pod import access, trust
@@ -52,17 +53,8 @@ def granted(service: ServicePlan) -> tuple[Because[str], ...]:
     capture = writes(service.scope, service.part)
     if capture is None or capture.access is None:
         return ()
-    kinds = {"s3": S3Access, "gs": GcsAccess}
-    kind, found = kinds.get(capture.to.value.partition("://")[0]), service.scope.system.access[capture.access.value]
-    if kind is not None and not isinstance(found, kind):
-        raise refusal(
-            "MLS012",
-            f"the access `{capture.access.value}` does not work for `{capture.to.value.partition('://')[0]}://`",
-            capture.access,
-            others=((found.kind, "its kind"), (capture.to, "where it is used")),
-            note="the store would deny every upload, and no prediction would be recorded",
-            help=f"use an access of kind `{'s3' if kind is S3Access else 'gcs'}`",
-        )
+    check_store_of(service.scope, capture)
+    found = service.scope.system.access[capture.access.value]
     if isinstance(found, GcsAccess) and found.secret is not None and capture.by.value == "sidecar":
         raise refusal(
             "MLS012",
