@@ -637,7 +637,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "NodeLabel": {
         "key": ('key', 'required', ('scalar', 'label-key', ''), None, ''),
-        "values": ('values', 'required', ('list', ('scalar', 'label-value', ''), ''), None, ''),
+        "values": ('values', 'required', ('list', ('scalar', 'label-value', ''), '', 1), None, ''),
     },
     "Toleration": {
         "key": ('key', 'required', ('scalar', 'label-key', ''), None, ''),
@@ -1143,7 +1143,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "agreement": ('agreement', 'optional', ('scalar', 'share', ''), None, ''),
     },
     "CanaryStage": {
-        "steps": ('steps', 'list', ('list', ('scalar', 'percent', ''), ''), None, ''),
+        "steps": ('steps', 'list', ('list', ('scalar', 'percent', ''), '', 1), None, ''),
         "detect": ('detect', 'list', ('list', ('object', 'Detectable'), ''), None, ''),
         "stepDuration": ('step_duration', 'derived', ('scalar', 'bounded-duration', ''), None, 'from the traffic and the regressions to detect'),
         "window": ('window', 'derived', ('scalar', 'duration', ''), None, 'as the shortest window that keeps false aborts and missed regressions rare enough'),
@@ -1289,7 +1289,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "OnlineLearning": {
         "algorithm": ('algorithm', 'required', ('scalar', 'text', ''), None, ''),
-        "command": ('command', 'required', ('list', ('scalar', 'text', ''), ''), None, ''),
+        "command": ('command', 'required', ('list', ('scalar', 'text', ''), '', 1), None, ''),
         "image": ('image', 'optional', ('scalar', 'image', ''), None, ''),
         "to": ('to', 'required', ('scalar', 'uri', ''), None, ''),
         "access": ('access', 'required', ('scalar', 'name', 'access'), None, ''),

@@ -20,6 +20,7 @@ from .check.complete import Lacking, incomplete
 from .check.effects import Used, without_effect
 from .check.folders import shared_folders
 from .check.lint import Rule, judge, lint
+from .check.repeated import repeated
 from .check.stores import mismatched_accesses
 from .check.support import unsupported
 from .check.unserved import unserved, used_models
@@ -186,7 +187,13 @@ def _environment(
     backends = backends.also(added) if added else backends
     plan = Plan(system, layered.environment, backends.chosen)
     skipped: list[str] = []
-    found += [*unsupported(plan), *mismatched_accesses(plan), *lint(system, plan, rules, skipped), *broken]
+    found += [
+        *unsupported(plan),
+        *mismatched_accesses(plan),
+        *repeated(system),
+        *lint(system, plan, rules, skipped),
+        *broken,
+    ]
     emitted = emit(system, plan, backends.targets)
     bundle, unlinked = link(emitted, system, layered, input_.name, backends.kinds)
     found += [*emitted.found, *unlinked]

@@ -7,7 +7,7 @@ import typing
 from dataclasses import dataclass, field
 from typing import Any, Literal, Union
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -33,6 +33,7 @@ class Kind:
     high: float | None = None
     low_open: bool = False
     high_open: bool = False
+    least: int = 0  # list: how many items it must have
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,8 @@ def _kind(  # noqa: PLR0912 - one case for each kind of annotation
     if origin is Literal:
         return Kind("enum", choices=typing.get_args(annotation))
     if origin is list:
-        return Kind("list", item=_kind(typing.get_args(annotation)[0], [], language))
+        least = next((mark.min_length for mark in metadata if isinstance(mark, MinLen)), 0)
+        return Kind("list", item=_kind(typing.get_args(annotation)[0], [], language), least=least)
     if origin is dict:
         key, value = typing.get_args(annotation)
         if key is str:

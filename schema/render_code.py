@@ -159,7 +159,7 @@ def _tuple(kind: Kind) -> tuple[object, ...]:
             return ("either", ("scalar", kind.scalar, kind.ref), kind.type)
         case "list":
             assert kind.item is not None
-            return ("list", _tuple(kind.item), kind.key)
+            return ("list", _tuple(kind.item), kind.key, *([kind.least] if kind.least else []))
         case "map":
             assert kind.item is not None
             return ("map", _tuple(kind.item), kind.key, kind.key_ref)

@@ -175,7 +175,7 @@ def _kind(kind: Kind) -> Schema:
             return {"enum": [*kind.choices, *_unquoted(kind.choices), None]}
         case "list":
             assert kind.item is not None
-            made: Schema = {"type": ["array", "null"], "items": _kind(kind.item)}
+            made: Schema = {"type": ["array", "null"], "items": _kind(kind.item), **_least(kind)}
             return {**made, "x-merge-key": kind.key} if kind.key else made
         case "map":
             assert kind.item is not None
@@ -195,6 +195,11 @@ def _kind(kind: Kind) -> Schema:
 def _unquoted(choices: tuple[str | int, ...]) -> list[float]:
     """What YAML parses an unquoted choice such as `1.35` into."""
     return [float(c) for c in choices if isinstance(c, str) and c.replace(".", "", 1).isdecimal()]
+
+
+def _least(kind: Kind) -> Schema:
+    """How many items a list must have."""
+    return {"minItems": kind.least} if kind.least else {}
 
 
 def _bounds(kind: Kind) -> Schema:

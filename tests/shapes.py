@@ -66,7 +66,7 @@ class Shape:
             case "either":
                 return self.value(self.pick((kind[1], ("object", kind[2]))), depth)
             case "list":
-                items = [self.value(kind[1], depth) for _ in self._several(kind[1])]
+                items = [self.value(kind[1], depth) for _ in self._several(kind[1]) or range(len(kind) - 3)]
                 return list({item.get(kind[2]): item for item in items}.values()) if kind[2] else items
             case "map":
                 keys = {str(self.scalar(kind[2], kind[3])) for _ in self._several(("scalar", kind[2], kind[3]))}

@@ -304,7 +304,11 @@ class Binder:
         return _WRONG
 
     def _list(self, kind: Kind, node: Sequence, path: str) -> tuple[Any, ...] | _Wrong:
-        _, item, key = kind
+        _, item, key, *least = kind
+        if least and len(node.items) < least[0]:
+            self.unread.append(path)
+            self.wrong.empty(node, path)
+            return _WRONG
         items = []
         for index, child in enumerate(node.items):
             where = f"{path}.{(name_of(child, key) if key else None) or index}"

@@ -205,6 +205,12 @@ class Mistakes:
         note = "an empty value is `null`, which removes the value of a lower layer; here no lower layer sets one"
         self.add("MLS011", f"`{last(self.called(path))}` has no value", node, path, note=note, help=help_)
 
+    def empty(self, node: Node, path: str) -> None:
+        """A list without items where it needs one."""
+        note = "it would have no effect, or the effect of a list that is not there"
+        help_ = "list at least one value, or remove the key"
+        self.add("MLS011", f"`{last(self.called(path))}` has no values", node, path, note=note, help=help_)
+
     def wrong_type(self, node: Node, wanted: str, path: str) -> None:
         """A value of another type."""
         found = f"`{shown(node.text)}`" if isinstance(node, Scalar) else node.what

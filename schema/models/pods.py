@@ -41,7 +41,7 @@ class NodeLabel(Section):
     """A label of nodes, and the values that it may have."""
 
     key: LabelKey = required("The key of the label.")
-    values: list[LabelValue] = required("The values; a node must have one of them.")
+    values: list[LabelValue] = required("The values; a node must have one of them.", min_length=1)
 
 
 class Scheduling(Section):

@@ -55,7 +55,8 @@ class CanaryStage(Section):
 
     steps: list[Percent] = listed(
         "The traffic shares, in order. If omitted, 5%, 25%, and 50%, or larger ones if those could not judge a version "
-        "within two hours, or smaller ones if a version that fails would spend too much of the error budget."
+        "within two hours, or smaller ones if a version that fails would spend too much of the error budget.",
+        min_length=1,
     )
     detect: list[Detectable] = listed("The regressions to detect; step durations are derived from them.")
     step_duration: BoundedDuration | None = derived(
