@@ -17,6 +17,7 @@ from .bind.references import resolve
 from .check.claims import Claims, claims
 from .check.collisions import between_environments, graded
 from .check.complete import Lacking, incomplete
+from .check.dates import dated
 from .check.effects import Used, without_effect
 from .check.folders import shared_folders
 from .check.lint import Rule, judge, lint
@@ -154,7 +155,9 @@ def compile_system(
     found += without_effect(asked, (_used(e) for e in others), rules, found, frozenset(idle))
     system = environments[0].system
     once = merged(found, declared)
-    judged = list(judge(once, system, input_, today, whole=every and all(e.bound for e in environments)))
+    late = [one for e in environments for one in dated(e.system, today)]
+    whole_bound = every and all(e.bound for e in environments)
+    judged = list(judge([*once, *merged(late, declared)], system, input_, today, whole=whole_bound))
     judged += incomplete(_lacking(environments, whole), judged, input_.sources.spec)
     return Compiled(
         input=input_,

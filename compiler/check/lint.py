@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
+from ...schema.scalars import SCALARS
 from ..because import Unavailable
 from ..diagnostics import Diagnostic, Edit, Fix, Severity, SourceFile, Span, applied
 from ..finding import Refusal
@@ -19,8 +20,10 @@ from ..tree import same
 
 __all__ = ["Check", "Rule", "judge", "lint", "rule", "severities", "without_comment"]
 
-OF_A_RUN = ("MLS610", "MLS611")
-"""Findings that also depend on the other systems of a run, so one system cannot tell whether a comment is idle."""
+OF_A_RUN = ("MLS289", "MLS610", "MLS611")
+"""Findings that also depend on the day, or on the other systems of a run, so one system cannot tell whether a comment is
+idle.
+"""
 
 Check = Callable[[MLSystem, Plan], Iterable[Diagnostic]]
 
@@ -87,7 +90,13 @@ def judge(
     fixes: Counter[SourceFile] = Counter()
     crowded = {one.span.file for one in beyond}
     for answer in (answer for answer in answers if answer.span.file not in crowded):
-        if answer.expired(today):
+        if not answer.exists:
+            yield answer.report(
+                f"is valid until {answer.until}, which is not a date",
+                "it would be valid longer than its author meant",
+                "write it like `until 2026-12-31`",
+            )
+        elif answer.expired(today):
             yield answer.report(
                 "has expired",
                 f"it was valid until {answer.until}",
@@ -227,6 +236,11 @@ class Suppression(Record):
         """Whether its date has passed."""
         return self.until is not None and today is not None and today > self.until
 
+    @property
+    def exists(self) -> bool:
+        """Whether its date, if it has one, is in the calendar."""
+        return self.until is None or re.fullmatch(SCALARS["date"].pattern or "", self.until) is not None
+
     def report(self, what: str, note: str, help_: str) -> Diagnostic:
         """A finding about the suppression itself."""
         ids = ", ".join(self.ids)
@@ -265,13 +279,13 @@ def suppressions(file: SourceFile) -> list[Suppression]:
 
 
 def _reason(text: str) -> tuple[str, str | None]:
-    """The reason after the ids of a suppression, and the date of an `until` at its end."""
+    """The reason after the ids of a suppression, and the date of the last `until`."""
     text = text.strip()
-    if re.fullmatch(_DATE, text[-10:]):
-        before = text[:-10].rstrip()
-        if before.endswith("until") and len(before) < len(text) - 10:
-            return before.removesuffix("until").rstrip(), text[-10:]
-    return text, None
+    said = [*re.finditer(rf"(?:^|\s)until\s+({_DATE})(?![0-9-])", text)]
+    if not said:
+        return text, None
+    last = said[-1]
+    return f"{text[: last.start()]} {text[last.end() :]}".strip(), last[1]
 
 
 def without_comment(comment: Span) -> Fix | None:

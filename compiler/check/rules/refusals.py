@@ -46,6 +46,21 @@ REFUSALS: dict[str, Explanation] = {
             platform: {plugins: []}
         """
     ),
+    "MLS289": explained(
+        """Date on the wrong side of today.
+
+        Why: a test that has not run yet shows nothing, so the score does not count evidence from the future. And after the
+        due date of a target, only its author can say whether it was reached. `--today` sets the day.
+
+        Bad:
+            success:
+              - {metric: latency-p99, max: 50ms, by: 2020-12-31}
+        Good:
+            success:
+              - {metric: latency-p99, max: 50ms, by: 2099-12-31}
+        """,
+        "warning",
+    ),
     "MLS440": explained(
         """Autoscaling on CPU usage for a server that waits for something else.
 
