@@ -107,7 +107,7 @@ def _scalar(name: str) -> Schema:
     if scalar.pattern is not None:
         made["pattern"] = f"^(?:{scalar.pattern})$"
     if scalar.least is not None:
-        made["minimum"] = scalar.least
+        made["minimum" if scalar.number == "integer" else "exclusiveMinimum"] = scalar.least
     if scalar.number is not None:
         made["maximum"] = 10**15 - 1
     if scalar.examples:

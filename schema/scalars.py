@@ -30,7 +30,8 @@ _NAMED = r"(?![.]{1,2}(?:/|$))[A-Za-z0-9_.~][-A-Za-z0-9_.~]{0,127}"
 class Scalar:
     """One scalar kind: a description, its format, its parser, and examples.
 
-    `number` is the JSON type of a quantity that may also be a bare number, and `least` its minimum, if it has one.
+    `number` is the JSON type of a quantity that may also be a bare number, and `least` its minimum, if it has one, which
+    only an integer may be.
     `bare` lists the types that YAML may guess for a string of this kind; the language takes the source text verbatim
     anyway. `quantity` is the class it is parsed into.
     """
@@ -75,7 +76,7 @@ def _part_of(
     *examples: str,
     why: str = "",
     most: str = "",
-    whole: bool = False,
+    number: str | None = None,
 ) -> Scalar:
     """A restricted range of a quantity, for fields used as a divisor, in a logarithm, or where numbers are small."""
     limit = kind.parse(most) if most else None
@@ -92,8 +93,8 @@ def _part_of(
         examples,
         parse=parse,
         quantity=kind,
-        number="integer" if whole else None,
-        least=1 if whole else None,
+        number=number,
+        least={"integer": 1, "number": 0}.get(number or ""),
     )
 
 
@@ -224,7 +225,15 @@ SCALARS: dict[str, Scalar] = {
     ),
     "chance": _part_of(units.Percent, "a percentage above 0% and below 100%", _ABOVE_NOTHING + _BELOW_ALL, "5%"),
     "memory": _quantity(units.Memory),
-    "cores": _quantity(units.Cores, number="number", least=0),
+    "cores": _part_of(
+        units.Cores,
+        "a number of CPU cores above zero",
+        r"(?!0+(?:\.0+)?m?$)" + units.Cores.PATTERN,
+        "4",
+        "500m",
+        why="a container without a request for CPU gets what the others on its node leave",
+        number="number",
+    ),
     "bandwidth": _quantity(hardware.Bandwidth),
     "compute": _quantity(hardware.Compute),
     "count": _quantity(units.Count, number="integer", least=0),
@@ -235,7 +244,7 @@ SCALARS: dict[str, Scalar] = {
         "20k",
         "3M",
         why="every size, time, and cost follows from it",
-        whole=True,
+        number="integer",
     ),
     "budget": _quantity(money.Budget),
     "hourly-price": _quantity(money.HourlyPrice),

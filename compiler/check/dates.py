@@ -17,7 +17,9 @@ __all__ = ["dated"]
 
 def dated(system: MLSystem, today: str | None) -> Iterator[Diagnostic]:
     """The findings on a day; none if the day is unknown."""
-    for check in (_evidence, _targets) if today is not None else ():
+    if today is None:
+        return
+    for check in (_evidence, _targets):
         try:
             yield from check(system, today)
         except Unavailable:

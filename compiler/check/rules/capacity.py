@@ -212,7 +212,8 @@ def idle_slots(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 cores,
                 others=((time.at, "requests in flight"),),
                 note="each request keeps a core busy, so the others wait and every response takes longer",
-                help=f"write `cpu: {time.at.value}`, or measure again with `at: {int(cores.value.amount) or 1}`",
+                help=f"write `cpu: {time.at.value}`"
+                + (f", or measure again with `at: {whole}`" if (whole := int(cores.value.amount)) else ""),
             )
 
 

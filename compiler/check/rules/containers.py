@@ -12,7 +12,7 @@ from ...plan import Plan
 from ...system import MLSystem, Policies, Sidecar
 from ..lint import rule
 
-__all__ = ["too_large"]
+__all__ = ["beyond_any_machine", "too_large"]
 
 Request = tuple[str, Because[Cores] | Because[Memory], tuple[object, ...]]
 """The name of a container, what it requests, and where a spec can change that, best place first."""
@@ -51,6 +51,42 @@ def too_large(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 note=f"{reason}a cluster that enforces the limit rejects the pod",
                 help=f"request less, or raise the limit in the platform file to {asked.value}",
             )
+
+
+_LARGEST: dict[str, Cores | Memory] = {"cpu": Cores(1920), "memory": Memory(32 * 2**40)}
+"""The largest machines that clouds rent: 1,920 vCPUs and 32 TiB, of Google's x4-megamem-1920-metal
+(cloud.google.com/compute/docs/memory-optimized-machines) and Amazon's u7inh-32tb.480xlarge
+(docs.aws.amazon.com/ec2/latest/instancetypes/mo.html), in November 2026."""
+
+
+@rule("MLS487", "warning")
+def beyond_any_machine(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Container that requests more than any machine has.
+
+    Why: no node ever fits the pod, so it stays pending, and a cluster autoscaler adds nothing. `cpu: 4000` is 4,000
+    cores; thousandths of a core are written `4000m`.
+
+    Bad:
+        serving: {resources: {cpu: 4000}}
+    Good:
+        serving: {resources: {cpu: 4000m}}
+    """
+    for name, asked, places in _requests(plan):
+        key = "cpu" if isinstance(asked.value, Cores) else "memory"
+        most = _LARGEST[key]
+        if asked.value.amount > most.amount:
+            slip = f"write `{asked.value}m`, if you mean thousandths of a core, or " if key == "cpu" else ""
+            yield finding(
+                "MLS487",
+                f"{name} requests `{key}: {asked.value}`, which no machine has",
+                *places,
+                note=f"the largest machines of the clouds have {_said(most)}, so the pod would stay pending",
+                help=f"{slip}request less",
+            )
+
+
+def _said(most: Cores | Memory) -> str:
+    return f"{most.amount:,} cores" if isinstance(most, Cores) else str(most)
 
 
 def _limit(policies: Policies, amount: Cores | Memory) -> tuple[str, Because[Cores] | Because[Memory] | None]:

@@ -49,8 +49,8 @@ REFUSALS: dict[str, Explanation] = {
     "MLS289": explained(
         """Date on the wrong side of today.
 
-        Why: a test that has not run yet shows nothing, so the score does not count evidence from the future. And after the
-        due date of a target, only its author can say whether it was reached. `--today` sets the day.
+        Why: a test that has not run yet shows nothing, so the score does not count evidence from the future. And after
+        the due date of a target, only its author can say whether it was reached. `--today` sets the day.
 
         Bad:
             success:

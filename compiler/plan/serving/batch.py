@@ -110,7 +110,12 @@ class BatchPlan:
     @cached_property
     def memory(self) -> Because[Memory]:
         """The memory request and limit of a pod."""
-        return or_else(self.part.resources.memory, lambda: _memory(self.release.artifact.size))
+        return or_else(self.part.resources.memory, lambda: self.estimated_memory)
+
+    @cached_property
+    def estimated_memory(self) -> Because[Memory]:
+        """The memory of a pod, if the spec does not set it."""
+        return _memory(self.release.artifact.size)
 
     @cached_property
     def disk(self) -> Because[Memory]:

@@ -62,12 +62,13 @@ class VersionPlan:
     @cached_property
     def memory(self) -> Because[Memory]:
         """The memory of a replica's container."""
-        part = self.service.part
-        cache = part.caching.size if part.caching is not None else None
-        return or_else(part.resources.memory, lambda: self._memory(cache))
+        return or_else(self.service.part.resources.memory, lambda: self.estimated_memory)
 
-    def _memory(self, cache: Because[Memory] | None) -> Because[Memory]:
-        runtime = self.service.runtime
+    @cached_property
+    def estimated_memory(self) -> Because[Memory]:
+        """The memory of a replica's container, if the spec does not set it."""
+        runtime, part = self.service.runtime, self.service.part
+        cache = part.caching.size if part.caching is not None else None
         workers = self.service.workers if runtime.worker_memory is not None else None
         return memory(runtime.memory, self._size, self.service.accelerated, cache, runtime.worker_memory, workers)
 
