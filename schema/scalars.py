@@ -30,8 +30,8 @@ _NAMED = r"(?![.]{1,2}(?:/|$))[A-Za-z0-9_.~][-A-Za-z0-9_.~]{0,127}"
 class Scalar:
     """One scalar kind: a description, its format, its parser, and examples.
 
-    `number` is the JSON type of a quantity that may also be a bare number, and `least` its minimum, if it has one, which
-    only an integer may be.
+    `number` is the JSON type of a quantity that may also be a bare number, and `least` its minimum, if it has one. Only
+    an integer may be the minimum itself.
     `bare` lists the types that YAML may guess for a string of this kind; the language takes the source text verbatim
     anyway. `quantity` is the class it is parsed into.
     """

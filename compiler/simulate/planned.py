@@ -25,6 +25,9 @@ from .times import Times
 
 __all__ = ["Bound", "Planned", "Skipped", "planned"]
 
+FLEET = 2_000
+"""The most replicas that a simulation holds. It looks at each of them, every few seconds of simulated time."""
+
 KINDS = {"latency": "latency", "first_token": "first token", "inter_token": "between tokens"}
 
 
@@ -74,6 +77,8 @@ def planned(service: ServicePlan) -> Planned:
     autoscaler = _autoscaler(service)
     least = service.scaling.least.value if autoscaler is not None else service.min_replicas.value
     most = max(least, service.max_replicas.value) if autoscaler is not None else least
+    if most > FLEET:
+        raise Skipped(f"it has up to {most:,} replicas, and a simulation holds {FLEET:,}: simulate a part of its traffic")
     window = service.objectives.slo.window.value
     small = service.for_mean.value
     return Planned(
@@ -102,8 +107,10 @@ def planned(service: ServicePlan) -> Planned:
 def _profile(service: ServicePlan) -> tuple[Profile, list[str]]:
     mean, peak, trough = (service.traffic(name) for name in ("mean", "peak", "trough"))
     usual = first(mean, peak)
-    if usual is None or not usual.value.amount:
+    if usual is None:
         raise Skipped("its throughput is unknown: set `constraints.throughput`")
+    if not usual.value.amount:
+        raise Skipped(f"its throughput is {usual.value}: no request arrives")
     rate = float(usual.value)
     highest = float(peak.value) if peak is not None else rate
     if trough is not None:

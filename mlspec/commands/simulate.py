@@ -26,6 +26,13 @@ def _times(given: str | None) -> float | None:
     return factor
 
 
+def _hours(given: float | None) -> float | None:
+    """A number of hours; click lets `nan` pass any range."""
+    if given is not None and given != given:
+        raise click.BadParameter("write a number of hours, as in 24")
+    return given
+
+
 def _burst(given: str | None) -> tuple[float, float] | None:
     """A factor and a duration in seconds, such as `3x for 5m`."""
     if given is None:
@@ -63,7 +70,12 @@ _SIMULATED = (
         show_default=True,
         help="The traffic: one rate of the spec, or a day that goes through all three.",
     ),
-    click.option("--hours", type=click.FloatRange(0.01, 168), help="How long; an hour, or a day, if omitted."),
+    click.option(
+        "--hours",
+        type=click.FloatRange(0.01, 168),
+        callback=lambda _, __, value: _hours(value),
+        help="How long; an hour, or a day, if omitted.",
+    ),
     click.option(
         "--seed", type=click.IntRange(0), default=1, show_default=True, help="The same seed, the same result."
     ),

@@ -58,8 +58,8 @@ class Room(Record):
 def little_memory(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Memory far below the estimate.
 
-    Why: the kernel ends a container that exceeds its memory. The estimate has room for the runtime, and for the model as
-    it is read and as it is loaded. Half of that may hold in a test, and not under load.
+    Why: the kernel ends a container that exceeds its memory. The estimate has room for the runtime, and for the model
+    as it is read and as it is loaded. Half of that may hold in a test, and not under load.
 
     Bad:
         serving: {resources: {memory: 400Mi}}
@@ -90,8 +90,8 @@ def little_memory(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
 def too_little_memory(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Memory that cannot hold the model.
 
-    Why: the kernel ends a container that exceeds its memory, so the server never becomes ready and starts over and over.
-    Without an accelerator, the whole model is in the container's memory, and the server with it.
+    Why: the kernel ends a container that exceeds its memory, so the server never becomes ready, and starts again and
+    again. Without an accelerator, the whole model is in the container's memory, and the server with it.
 
     Bad:
         release: {artifact: {size: 6Gi}}

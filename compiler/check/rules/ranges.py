@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from ....schema.units import Measure
+from ....schema.units import Margin, Measure
 from ...because import Because
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
+from ...record import Record
 from ...system import AlertRule, Condition, CustomMetric, DoubleParameter, FairnessBound, IntParameter, MLSystem
 from ..lint import rule
 
@@ -26,6 +27,10 @@ Said = tuple[Because[str], Because[Any], float]
     "evaluation.gates.*.metric",
     "evaluation.gates.*.min",
     "evaluation.gates.*.max",
+    "evaluation.gates.*.versus",
+    "evaluation.gates.*.margin",
+    "monitoring.quality.versus",
+    "monitoring.quality.margin",
     "constraints.fairness",
     "releases.*.metrics",
     "models.*.candidates.*.metrics",
@@ -33,11 +38,13 @@ Said = tuple[Because[str], Because[Any], float]
     "metrics.*.min",
     "metrics.*.max",
 )
-def impossible_metric(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+def impossible_metric(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Metric with a value that it cannot have.
 
     Why: 0.94 and 94 are the same result in two notations, and mlspec compares them as numbers. A gate of `min: 95` on
-    a metric from 0 to 1 rejects every model, and a champion with 91.2 is never beaten, so nothing new is registered.
+    a metric from 0 to 1 rejects every model, and a champion with 91.2 is never beaten, so nothing new is registered. So
+    does a margin beyond what is left to gain. And no live version is better than itself, so a bar in production allows
+    it to be worse, with a negative margin.
 
     Bad:
         release: {metrics: {roc_auc: 94.1}}
@@ -60,9 +67,80 @@ def impossible_metric(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
             note=f"{_range(known)}, so a comparison with this value always has the same result",
             help=_instead(value, high),
         )
+    for bar in _bars(system, plan):
+        yield from _of_live_version(system, bar.bound) or _unreachable(system, bar)
     for bound in system.constraints.fairness:
         if not _foreign(system, bound.metric, bound.max_gap):
             yield from _useless_gap(system, bound)
+
+
+class _Bar(Record):
+    """A bound relative to a rival, and where that puts it."""
+
+    bound: Condition | AlertRule
+    margin: Because[Margin]
+    result: Because[float] | None
+    """What the rival reaches, if it is known."""
+
+
+def _bars(system: MLSystem, plan: Plan) -> Iterator[_Bar]:
+    """The bounds with a margin."""
+    for bound in _bounded(system):
+        if bound.versus is not None and bound.margin is not None:
+            yield _Bar(bound=bound, margin=bound.margin, result=_result(system, plan, bound.versus, bound.metric))
+
+
+def _result(system: MLSystem, plan: Plan, versus: Because[str], metric: Because[str]) -> Because[float] | None:
+    """What a rival reaches, if the spec says it of the only model."""
+    found = [one.result_of(versus, metric) for one in plan.selections.values()]
+    if not found and versus.value == "champion":
+        found = [release.metrics.get(metric.value) for release in system.releases.values()]
+    return found[0] if len(found) == 1 else None
+
+
+def _of_live_version(system: MLSystem, bound: Condition | AlertRule) -> list[Diagnostic]:
+    """A bar in production that the live version has to exceed by more than itself."""
+    gates = system.evaluation.gates if system.evaluation is not None else ()
+    margin, versus = bound.margin, bound.versus
+    if margin is None or versus is None or versus.value != "champion" or margin.value.amount <= 0 or bound in gates:
+        return []
+    return [
+        finding(
+            "MLS211",
+            f"the live version cannot be {margin.value} better than itself in `{bound.metric.value}`",
+            margin,
+            others=((versus, "the live version"),),
+            note="the alert would fire for as long as the version is as good as in its evaluation",
+            help=f"write `-{margin.value}`: how much worse it may be",
+        )
+    ]
+
+
+def _unreachable(system: MLSystem, bar: _Bar) -> Iterator[Diagnostic]:
+    """A bar outside the range of its metric."""
+    known, result = system.metrics[bar.bound.metric.value.partition("@")[0]], bar.result
+    if result is None:
+        return
+    margin, up = bar.margin.value, known.direction.value == "maximize"
+    unit = abs(result.value) if margin.relative else 1.0
+    step = float(margin.amount) * unit
+    limit = result.value + step if up else result.value - step
+    low, high = known.min, known.max
+    if (low is None or limit >= low.value) and (high is None or limit <= high.value):
+        return
+    end = high if (step > 0) is up else low
+    most = 0.0 if end is None or not unit else abs(end.value - result.value) / unit
+    room = f"{100 * most:.4g}%" if margin.relative else f"{most:.4g}"
+    yield finding(
+        "MLS211",
+        f"`{bar.bound.metric.value}` cannot be {limit:.6g}, which is a margin of {margin} from {result.value:g}",
+        bar.margin,
+        others=((result, "what the rival reaches"),),
+        note=f"{_range(known)}, so a comparison with this value always has the same result",
+        help=f"write a margin below `{room}`, which is all that is left to gain"
+        if step > 0
+        else f"write a margin above `-{room}`, which is all that is left to lose",
+    )
 
 
 def _bounded(system: MLSystem) -> Iterator[Condition | AlertRule]:

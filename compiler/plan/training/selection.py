@@ -180,6 +180,12 @@ class Selection:
 
     def _rival(self, versus: Because[str], metric: Because[str], candidate: Candidate) -> Because[float] | None:
         """The rival's value of a metric; None if it is unknown, and for the rival itself."""
+        if candidate.name.value == versus.value or (versus.value == candidate.role.value == "naive"):
+            return None
+        return self.result_of(versus, metric)
+
+    def result_of(self, versus: Because[str], metric: Because[str]) -> Because[float] | None:
+        """The value that a rival reaches in a metric; None if it is unknown."""
         name = versus.value
         if name == "champion":
             release = self.scope.system.releases.get(self.model.own_name.value)
@@ -188,9 +194,9 @@ class Selection:
             people = self.scope.system.problem.human_performance
             return people.value if people is not None and people.metric.value == metric.value else None
         if name == "naive":
-            return self.naive(metric) if candidate.role.value != "naive" else None
+            return self.naive(metric)
         named = next((other for other in self.model.candidates if other.name.value == name), None)
-        return named.metrics.get(metric.value) if named is not None and named is not candidate else None
+        return named.metrics.get(metric.value) if named is not None else None
 
     # Gain
 
