@@ -190,6 +190,9 @@ class _Reader:
                 break
             key = self._node(event, events, depth + 1)
             value = self._node(next(events), events, depth + 1)
+            if isinstance(key, Scalar) and key.plain and key.text == "<<":
+                self._merge_key(key)
+                continue
             if not isinstance(key, Scalar):
                 raise self._stop(
                     "MLS001",
@@ -209,6 +212,18 @@ class _Reader:
             after = (len(lines) - 1, len(lines[-1]))
             return (self.file, *after, *after)
         return (self.file, first.line, first.column, last.line, last.column)
+
+    def _merge_key(self, key: Scalar) -> None:
+        self.found.append(
+            Diagnostic(
+                id="MLS001",
+                severity="error",
+                message="the merge key `<<` is not supported",
+                span=key.span,
+                note="YAML 1.2 has no merge keys, so some parsers would merge the values, and others would not",
+                help="write the keys of the other mapping here, or use an alias for the whole value",
+            )
+        )
 
     def _duplicate(self, key: Scalar, first: Scalar) -> None:
         self.found.append(

@@ -151,6 +151,8 @@ def _property(field: Field) -> Schema:
     elif field.mode == "derived":
         text += f"\n\nDefault: derived {field.why}."
     made = {**_kind(field.kind), "description": field.doc, "markdownDescription": text}
+    if field.mode == "required" and field.kind.scalar == "text":
+        made["pattern"] = r"\S"
     if field.mode == "default":
         made["default"] = _default(field)
     return made

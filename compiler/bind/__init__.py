@@ -31,6 +31,7 @@ from .recognized import another
 __all__ = ["Binder", "Bound", "Known", "Lost", "Reference", "another", "bind", "check_as_written", "hidden"]
 
 _RUNTIME: Kind = ("object", "Runtime")
+_TEXT = ("scalar", "text")
 
 
 class _Wrong:
@@ -184,17 +185,21 @@ class Binder:
     def _present(self, entry: Entry, node: Node, path: str) -> Any:
         _, mode, kind, default, _ = entry
         if is_null(node):
-            return self._null(kind, node, path)
+            return self._null(kind, node, path, required=mode == "required")
+        if mode == "required" and kind[:2] == _TEXT and isinstance(node, Scalar) and not node.text.strip():
+            self.wrong.blank(node, path)
+            return _WRONG
         leaf = default is not None and kind[0] == "scalar"
         value = self._scalar(kind, node, path, default=default) if leaf else self._value(kind, node, path)
         return Derived(value) if mode == "derived" and value is not _WRONG else value
 
-    def _null(self, kind: Kind, node: Node, path: str) -> _Wrong:
+    def _null(self, kind: Kind, node: Node, path: str, *, required: bool = False) -> _Wrong:
         """Before layering, `null` removes a value. In the merged tree nothing is left to remove, so it is a mistake."""
         if self.partial:
             self.lacking += 1
         else:
-            self.wrong.no_value(node, path, text=(kind[1] if kind[0] == "either" else kind)[:2] == ("scalar", "text"))
+            text = (kind[1] if kind[0] == "either" else kind)[:2] == _TEXT
+            self.wrong.no_value(node, path, text=text and not required, required=required)
         return _WRONG
 
     def _exactly_one(self, type_name: str, node: Mapping, path: str, lost: frozenset[str]) -> None:

@@ -199,11 +199,20 @@ class Mistakes:
         other = (Label(span=fall.above.span, text=label),)
         self.add("MLS008", message, fall.below, path, others=other, note=fall.why, help=help_)
 
-    def no_value(self, node: Node, path: str, *, text: bool) -> None:
+    def no_value(self, node: Node, path: str, *, text: bool, required: bool) -> None:
         """`null` where no lower layer sets a value to remove."""
-        help_ = "add a value, or remove the key" + ("; write `''` for an empty string" if text else "")
+        help_ = (
+            "add a value"
+            + ("" if required else ", or remove the key")
+            + ("; write `''` for an empty string" if text else "")
+        )
         note = "an empty value is `null`, which removes the value of a lower layer; here no lower layer sets one"
         self.add("MLS011", f"`{last(self.called(path))}` has no value", node, path, note=note, help=help_)
+
+    def blank(self, node: Node, path: str) -> None:
+        """A text without a character where the system needs one."""
+        note = "it has no default; only you can decide it"
+        self.add("MLS011", f"`{last(self.called(path))}` is empty", node, path, note=note, help="add a value")
 
     def empty(self, node: Node, path: str) -> None:
         """A list without items where it needs one."""

@@ -78,7 +78,9 @@ def planned(service: ServicePlan) -> Planned:
     least = service.scaling.least.value if autoscaler is not None else service.min_replicas.value
     most = max(least, service.max_replicas.value) if autoscaler is not None else least
     if most > FLEET:
-        raise Skipped(f"it has up to {most:,} replicas, and a simulation holds {FLEET:,}: simulate a part of its traffic")
+        raise Skipped(
+            f"it has up to {most:,} replicas, and a simulation holds {FLEET:,}: simulate a part of its traffic"
+        )
     window = service.objectives.slo.window.value
     small = service.for_mean.value
     return Planned(

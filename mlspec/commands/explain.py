@@ -24,6 +24,8 @@ def command(request: Any, question: str | None, line: int | None) -> int:
     example serving.load. KIND/NAME:PATH is a value in an object, for
     example ScaledObject/fraud-scorer:spec.minReplicaCount. FILE:LINE is a line of any output file.
     """
+    if question is not None and line is not None:
+        raise click.UsageError("write a path or `--line`, not both")
     from ..terminal.commands import explain as work
 
     return work.explain(request, question, line)

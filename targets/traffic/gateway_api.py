@@ -167,7 +167,10 @@ def _percent(share: Because[Percent]) -> Because[int]:
     percent = share.value.amount * 100
     if percent != percent.to_integral_value() or not 0 < percent <= 100:
         raise refusal(
-            "MLS008", f"a gateway cannot mirror {share.value} of the requests", share, help="write a whole percentage"
+            "MLS008",
+            f"a gateway cannot mirror {share.value} of the requests",
+            share,
+            help="write a whole percentage from 1% to 100%",
         )
     return share.map(lambda value: int(value.amount * 100))
 

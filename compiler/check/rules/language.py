@@ -16,7 +16,7 @@ IDS: dict[str, Explanation] = {
     "MLS001": explained(
         """Invalid YAML.
 
-        Why: files are read as YAML 1.2, without tags, with one document per file and a mapping at the top level.
+        Why: files are read as YAML 1.2, without tags and merge keys, with one document per file and a mapping on top.
         Characters that end a line for some parsers and not for others are rejected.
 
         Bad:

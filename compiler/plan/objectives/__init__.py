@@ -80,7 +80,7 @@ class Objectives:
         if promised.value.amount >= 1:
             raise refusal(
                 "MLS502",
-                "an availability of 100% is impossible",
+                f"an availability of {promised.value} is impossible",
                 promised,
                 note="an objective of 100% has no error budget, so every failure would page the on-call engineer",
                 help="write `99.9%` or less",

@@ -113,7 +113,9 @@ class TrainingPlan:
     @cached_property
     def sizes(self) -> grouped.Sizes | None:
         """How the processes are grouped; None if training is not distributed."""
-        return grouped.sizes(self.part.distributed) if self.part.distributed is not None else None
+        asked = self.part.resources.accelerator
+        devices = asked.count if asked is not None else None
+        return grouped.sizes(self.part.distributed, devices) if self.part.distributed is not None else None
 
     @cached_property
     def prefix(self) -> Because[str]:

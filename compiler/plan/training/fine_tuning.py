@@ -16,6 +16,7 @@ from ...row import Row
 from ...system import FineTuning, TrainingFineTuning
 from ..choose import count, number, or_else
 from . import fine_tuning_rows as rows
+from .nodes import unequal
 
 if TYPE_CHECKING:
     from . import TrainingPlan
@@ -172,16 +173,8 @@ class FineTuningPlan:
                 )
             return fixed(1, "one process")
         devices = asked.count if asked is not None else fixed(1, "no accelerators")
-        processes = spread.processes_per_node.value
-        if processes != devices.value:
-            raise refusal(
-                "MLS012",
-                f"{count(processes, 'process')} cannot share {count(devices.value, 'accelerator')}",
-                spread.processes_per_node,
-                others=((devices, "the accelerators of a node"),),
-                note="each process of TRL takes one accelerator: the others are idle, or too few",
-                help=f"write `processesPerNode: {devices.value}`",
-            )
+        if spread.processes_per_node.value != devices.value:
+            raise unequal(spread, devices)
         return spread.processes_per_node
 
     @cached_property

@@ -9,12 +9,12 @@ it stays on the links of one node (section 5.4 there).
 from __future__ import annotations
 
 from ...because import Because, decision, first, fixed
-from ...finding import refusal
+from ...finding import Refusal, refusal
 from ...row import Row
 from ...system import Distributed, Training
 from ..choose import count
 
-__all__ = ["PREFIX", "Sizes", "across", "nodes", "prefix", "sizes"]
+__all__ = ["PREFIX", "Sizes", "across", "nodes", "prefix", "sizes", "unequal"]
 
 PREFIX = 36
 """The longest prefix of the name of a TrainJob. Its pods are called `PREFIX-HASH-node-0-INDEX-RANDOM`, which are 9 + 7
@@ -51,8 +51,13 @@ def prefix(name: Because[str]) -> tuple[str, str]:
     return name.value[:PREFIX].rstrip("-"), "short enough for the names of its pods"
 
 
-def sizes(spread: Distributed) -> Sizes:
-    """The sizes of the groups. Those that do not fit the processes are refused."""
+def sizes(spread: Distributed, devices: Because[int] | None) -> Sizes:
+    """The sizes of the groups. Those that do not fit the processes are refused, and so are processes without devices.
+
+    Without accelerators, processes share the cores.
+    """
+    if devices is not None and spread.processes_per_node.value > devices.value:
+        raise unequal(spread, devices)
     tensor = spread.tensor.given
     if tensor is None:
         tensor = _size(spread.strategy, spread.processes_per_node, _of("tensor-parallel"))
@@ -105,6 +110,20 @@ def _grouped(spread: Distributed, tensor: Because[int], pipeline: Because[int]) 
         others=((size, "the size of a group"),),
         note="each process would hold the whole model",
         help=f"write `{key}: 2` or more under `distributed`, or `strategy: data-parallel`",
+    )
+
+
+def unequal(spread: Distributed, devices: Because[int]) -> Refusal:
+    """The refusal of processes that are not one per accelerator."""
+    processes = spread.processes_per_node
+    return refusal(
+        "MLS012",
+        f"{count(processes.value, 'process')} cannot share {count(devices.value, 'accelerator')}",
+        processes,
+        devices,
+        others=((devices, "the accelerators of a node"),),
+        note="each process takes one accelerator: the others are idle, or too few",
+        help=f"write `processesPerNode: {devices.value}`",
     )
 
 
