@@ -28,7 +28,7 @@ def _times(given: str | None) -> float | None:
 
 def _hours(given: float | None) -> float | None:
     """A number of hours; click lets `nan` pass any range."""
-    if given is not None and given != given:
+    if given is not None and not given >= 0:
         raise click.BadParameter("write a number of hours, as in 24")
     return given
 

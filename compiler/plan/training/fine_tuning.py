@@ -14,7 +14,7 @@ from ...because import Because, because, decision, fixed
 from ...finding import Refusal, refusal
 from ...row import Row
 from ...system import FineTuning, TrainingFineTuning
-from ..choose import count, number, or_else
+from ..choose import number, or_else
 from . import fine_tuning_rows as rows
 from .nodes import unequal
 
