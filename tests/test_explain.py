@@ -341,3 +341,9 @@ def test_a_line_that_does_not_exist_is_said_so(line: int, monkeypatch: pytest.Mo
     told = run("explain", "examples/minimal", "--line", str(line))
     assert told.status == 2
     assert told.out == ""
+
+
+def test_a_path_and_a_line_are_two_questions() -> None:
+    result = run("explain", ROOT / "examples" / "minimal", "constraints.throughput.peak", "--line", "3")
+    assert result.status == 2
+    assert "not both" in result.err

@@ -307,3 +307,18 @@ def test_a_rollout_that_takes_weeks_or_years_ends_the_simulation_in_seconds(
     told = " ".join(render.text([found], 1000).split())
     assert said in told
     assert said or ("because each takes long" not in told and "not simulated: the canary" not in told)
+
+
+@pytest.mark.parametrize(
+    ("peak", "why"), [("60000000/s", "and a simulation holds 2,000"), ("0/s", "its throughput is 0/s")]
+)
+def test_traffic_that_cannot_be_simulated_says_so(peak: str, why: str) -> None:
+    traffic = [f"--set=constraints.throughput.{name}={peak if name == 'peak' or peak == '0/s' else '20/s'}"
+               for name in ("mean", "peak")]  # fmt: skip
+    assert why in " ".join(run("simulate", EXAMPLE, *traffic, *SHORT).out.split())
+
+
+def test_hours_are_a_number() -> None:
+    result = run("simulate", EXAMPLE, "--hours", "nan")
+    assert result.status == 2
+    assert "write a number of hours" in result.err
