@@ -76,6 +76,11 @@ _EXTREMES = {
 """Rare but valid values: the ends of ranges, and texts with a meaning in other languages."""
 
 
+_READERS = {"s3": ("to-s3",), "gs": ("to-gcs",), "azure": ("to-azure",), "kafka": ("to-kafka",), "oci": ("to-oci",)}
+_WEB = ("to-http", "to-huggingface", "to-tracking")
+"""The accesses that read each store, by the scheme of its URIs."""
+
+
 class Maker(Shape):
     """One system in the making."""
 
@@ -165,8 +170,8 @@ class Maker(Shape):
             made["today"], made["target"] = (low, high) if rises else (high, low)
         if name == "HumanPerformance":
             made["value"] = self.reached(made["metric"])
-        if "uri" in made and made.get("access") in ("to-service", "to-tcp"):
-            del made["access"]  # they open a port, and read no data
+        if "uri" in made and made.get("access") not in _READERS.get(str(made["uri"]).partition(":")[0], _WEB):
+            made.pop("access", None)  # it opens a port, or is for another store
         if self.assigned:
             made.pop("user", None)
         if isinstance(made.get("writable"), list):

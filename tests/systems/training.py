@@ -17,6 +17,8 @@ def training(maker: Maker, *, searches: bool) -> dict[str, Any]:
     """A run of some hours, which ends before the next one of a week begins."""
     parameters = {name: _parameter(maker, kind) for name, kind in zip("abc", UNIONS["Parameter"][1], strict=False)}
     when = maker.pick(("manual", "every-run", "schedule"))
+    groups = _groups(maker) if maker.maybe(0.3) else None
+    devices = groups["processesPerNode"] if groups else 1
     searched = maker.some(parameters)
     return maker.free(
         "Training",
@@ -24,14 +26,16 @@ def training(maker: Maker, *, searches: bool) -> dict[str, Any]:
         env=maker.pick((None, {"OMP_NUM_THREADS": "4"})),
         access=maker.uses("git", "tracking", calls=True),
         resources=maker.free(
-            "TrainingResources", accelerator={"type": maker.accelerator(), "count": 1} if maker.maybe(0.3) else None
+            "TrainingResources",
+            accelerator={"type": maker.accelerator(), "count": devices} if maker.maybe(0.3) else None,
+            memory=maker.pick((None, "16Gi")),
         ),
         steps=maker.free(
             "Steps", contract=maker.pick((None, False)), **_steps(maker, alone=searches and when == "schedule")
         ),
         fit=maker.pick((None, "20m", "1h")),
         deadline=maker.pick((None, "70h")),  # 10 trials x 3 folds and the final fit, twice, take 62 h
-        distributed=maker.free("Distributed", **_groups(maker)) if maker.maybe(0.3) else None,
+        distributed=maker.free("Distributed", **groups) if groups else None,
         tuning=maker.free(
             "Tuning",
             when=when,
