@@ -267,9 +267,7 @@ def test_trap_suspending_a_job_resets_its_deadline(tmp_path: Path) -> None:
     ],
 )
 def test_sizes_multiply_to_the_processes(tmp_path: Path, given: dict[str, Any], sizes: tuple[int, ...]) -> None:
-    config = next(
-        body for (kind, _), body in made(tmp_path, training__distributed=given).items() if kind == "ConfigMap"
-    )
+    config = next(body for (kind, _), body in made(tmp_path, **_on(given)).items() if kind == "ConfigMap")
     found = json.loads(config["data"]["training.json"])["training"]["distributed"]
     assert (found["data"], found["tensor"], found["pipeline"]) == sizes
 
@@ -292,8 +290,21 @@ def test_sizes_multiply_to_the_processes(tmp_path: Path, given: dict[str, Any], 
     ],
 )
 def test_sizes_that_do_not_fit_are_refused(tmp_path: Path, given: dict[str, Any], message: str) -> None:
-    result = compiled(tmp_path, spec(**{**NODES, "training__distributed": given}), SHARED)
+    result = compiled(tmp_path, spec(**_on(given)), SHARED)
     assert f"MLS012: {message}" in told(result)
+
+
+def _on(spread: dict[str, Any]) -> dict[str, Any]:
+    """Nodes with an accelerator for each process."""
+    devices = {"type": "l4", "count": spread.get("processesPerNode", 1)}
+    return {**NODES, "training__distributed": spread, "training__resources__accelerator": devices}
+
+
+def test_more_processes_than_accelerators_are_refused(tmp_path: Path) -> None:
+    """Two processes on one device fail when they form their group: NCCL refuses a duplicate device."""
+    spread = {"strategy": "data-parallel", "nodes": 4, "processesPerNode": 4}
+    result = compiled(tmp_path, spec(**{**NODES, "training__distributed": spread}), SHARED)
+    assert told(result) == ["MLS012: 4 processes cannot share 2 accelerators"]
 
 
 # The plan

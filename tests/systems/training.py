@@ -18,7 +18,6 @@ def training(maker: Maker, *, searches: bool) -> dict[str, Any]:
     parameters = {name: _parameter(maker, kind) for name, kind in zip("abc", UNIONS["Parameter"][1], strict=False)}
     when = maker.pick(("manual", "every-run", "schedule"))
     groups = _groups(maker) if maker.maybe(0.3) else None
-    devices = groups["processesPerNode"] if groups else 1
     searched = maker.some(parameters)
     return maker.free(
         "Training",
@@ -27,7 +26,8 @@ def training(maker: Maker, *, searches: bool) -> dict[str, Any]:
         access=maker.uses("git", "tracking", calls=True),
         resources=maker.free(
             "TrainingResources",
-            accelerator={"type": maker.accelerator(), "count": devices} if maker.maybe(0.3) else None,
+            # several processes would need as many devices, and a process sees only one slice of a device
+            accelerator={"type": maker.accelerator(), "count": 1} if groups is None and maker.maybe(0.3) else None,
             memory=maker.pick((None, "16Gi")),
         ),
         steps=maker.free(
