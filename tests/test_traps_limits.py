@@ -40,7 +40,8 @@ def found(spec: Path, text: str, id_: str = "MLS002") -> list[Any]:
         ("until until  2027-01-31 \r", "until", "2027-01-31"),
         ("low traffic until2027-01-31", "low traffic until2027-01-31", None),
         ("low traffic 2027-01-31", "low traffic 2027-01-31", None),
-        ("until 2027-01-31 or later", "until 2027-01-31 or later", None),
+        ("until 2027-01-31 or later", "or later", "2027-01-31"),
+        ("until 2027-01-311", "until 2027-01-311", None),
         ("# mlspec: ignore[MLS502] twice", "# mlspec: ignore[MLS502] twice", None),
     ],
 )
