@@ -39,6 +39,20 @@ def test_trap_tgi_does_not_embed(tmp_path: Path) -> None:
     assert "MLS012: `tgi` only generates text" in refused(tmp_path, "tgi", **RERANKER)
 
 
+@pytest.mark.parametrize(("runtime", "flag"), [("vllm", "--max-num-queued-reqs"), ("sglang", "--max-queued-requests")])
+@pytest.mark.parametrize("task", ["embedding", "reranking"])
+def test_trap_a_request_with_many_texts_is_never_admitted(tmp_path: Path, runtime: str, flag: str, task: str) -> None:
+    """Each text is a request to the engine (vllm/entrypoints/pooling/base/serving.py), which answers 503 beyond the
+    limit, on an idle replica, too, and each time that the caller tries again.
+    """
+    measured = {"serving__serviceTime": {"mean": "200ms", "at": 4}}
+    reads = {"serving__llm": {"task": task, "tokens": {"context": 512}}}
+    assert flag in emitted(tmp_path, runtime, **measured).flags
+    assert flag not in emitted(tmp_path, runtime, **measured, **reads).flags
+    told = refused(tmp_path, runtime, **measured, **reads, serving__queue=20)
+    assert told == ["MLS012: `queue` has no effect here"]
+
+
 QWEN = '{"architectures": ["Qwen3ForSequenceClassification"], "classifier_from_token": ["no", "yes"]}'
 
 

@@ -71,9 +71,11 @@ class ServicePlan(ServiceFacts):
     @cached_property
     def queue(self) -> Because[int] | None:
         """How many requests may wait on a replica; None if the runtime has no limit, or the service time is unknown."""
-        given = self.part.queue.given
-        if "queue" not in {feature.value for feature in self.runtime.features}:
+        given, able = self.part.queue.given, {feature.value for feature in self.runtime.features}
+        if "queue" not in able:
             return None
+        if "llm" in able and not self.generates.value:
+            return None  # the server counts each text of a request, so a request of many would never be admitted
         if self.runtime.worker_batches.value and self.part.batching is None:
             return None  # what batches for all requests is also their queue
         if given is not None or self.mean_time is None:

@@ -363,7 +363,8 @@ class ServingLlm(Section):
     """How the service uses a language model."""
 
     task: Literal["generation", "embedding", "reranking"] | None = derived(
-        "What the service does: generate text, or only read it, to embed it or to score it.",
+        "What the service does: generate text, or only read it, to embed it or to score it. A server that only reads "
+        "counts each text of a request, so rates, service times, and latency bounds are per text.",
         "as `embedding` for `problem.task: embedding` and for the embedder of a retrieval, otherwise as `generation`",
     )
     tokens: TokenBudget | None = optional("How the context of a request is budgeted.")

@@ -88,7 +88,7 @@ def language_service(maker: Maker, server: Runtime, model: str, constraints: dic
         batching={"maxSize": 32} if maker.maybe(0.5) else None,
         instances=None,
         parameters=None,
-        queue=maker.pick((None, 99)) if server.supports("queue") else None,
+        queue=maker.pick((None, 99)) if server.supports("queue") and not reads else None,
         caching=None,
         warmup=None,
         replicas=_replicas(maker, server) if maker.maybe(0.5) else None,
