@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from ...compiler.because import fixed
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan import Plan
+from ...compiler.plan.gitops import applied
 from ..providers import Moving
-from .common import deployment, folder, moving
+from .common import deployment, moving
 
 __all__ = ["application"]
 
@@ -26,7 +27,7 @@ def application(plan: Plan) -> Iterator[Artifact]:
         return
     spec: Body = {
         "project": gitops.project,
-        "source": {"repoURL": gitops.repository, "targetRevision": gitops.revision, "path": folder(plan)},
+        "source": {"repoURL": gitops.repository, "targetRevision": gitops.revision, "path": applied(plan)},
         "destination": {"server": gitops.server, "namespace": plan.namespace},
         "syncPolicy": {
             "automated": {

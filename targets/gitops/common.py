@@ -11,7 +11,7 @@ from ...compiler.plan.choose import or_else
 from .. import naming
 from ..providers import Moving, TrafficProvider
 
-__all__ = ["folder", "moving", "deployment"]
+__all__ = ["moving", "deployment"]
 
 
 def deployment(plan: Plan, version: str, kind: str, usual: str, reads: Because[str], spec: Body) -> Artifact:
@@ -33,13 +33,6 @@ def _metadata(plan: Plan, usual: str) -> Body:
         ),
         "labels": naming.labels(plan, "deployment"),
     }
-
-
-def folder(plan: Plan) -> Because[str]:
-    """The folder in the repository that holds the environment's output."""
-    template, system = plan.platform.gitops.path, plan.system.metadata.name
-    found = template.value.format(system=system.value, environment=plan.environment.value)
-    return because(found, "where the environment's files are", template, system, plan.environment)
 
 
 def moving(plan: Plan) -> Iterator[Moving]:

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from ...compiler.because import fixed, text
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan import Plan
+from ...compiler.plan.gitops import applied
 from ...schema.units import Duration
 from ..providers import Moving
-from .common import deployment, folder, moving
+from .common import deployment, moving
 
 __all__ = ["kustomization"]
 
@@ -25,7 +26,7 @@ def kustomization(plan: Plan) -> Iterator[Artifact]:
         return
     spec: Body = {
         "interval": gitops.interval.map(_go),
-        "path": text("./{folder}", folder=folder(plan)),
+        "path": text("./{folder}", folder=applied(plan)),
         "prune": fixed(True, "what the spec no longer describes must not keep running"),
         "sourceRef": {"kind": "GitRepository", "name": gitops.source},
         "ignore": [_ignored(each) for each in moving(plan)] or None,

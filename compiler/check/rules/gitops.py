@@ -1,16 +1,25 @@
-"""Rules on the tool that applies the output: it must not undo what a rollout controller does."""
+"""Rules on the tool that applies the output: it must not undo what a rollout controller does, and must read what a
+promotion writes.
+"""
 
 from __future__ import annotations
 
+import posixpath
+import re
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
+from ...because import Because
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
-from ...system import MLSystem
+from ...plan.forges import forge_of
+from ...plan.gitops import applied, promoted
+from ...record import Record
+from ...system import GitAccess, MLSystem, Promote
 from ..lint import rule
 
-__all__ = ["resets_the_canary"]
+__all__ = ["promoted_to_another_folder", "promoted_to_another_repository", "resets_the_canary"]
 
 READS = {"argocd": "repository", "flux": "source"}
 """The field that each tool's object needs."""
@@ -47,4 +56,169 @@ def resets_the_canary(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             "one that answers none, and is rolled back",
             help=f"write `{needs}: {example}`, so that mlspec writes the object that prevents it, or apply the "
             "settings of docs/gitops.md and turn this rule off",
+        )
+
+
+class _Promotion(Record):
+    """What a promotion writes, and what the GitOps tool applies."""
+
+    part: Promote
+    repository: Because[str]
+    url: str
+    template: str
+    """The folder that it writes, as `platform.gitops.path` would name it."""
+    folder: str
+    applied: str
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the tool applies another folder."""
+        return posixpath.normpath(self.folder) != posixpath.normpath(self.applied)
+
+
+def _promotion(system: MLSystem, plan: Plan) -> _Promotion | None:
+    """The promotion of this environment's models; None if there is none, or the spec does not say where it goes."""
+    part = system.retraining.promote if system.retraining is not None else None
+    if system.training is None or part is None or part.repository is None or not plan.runs("training").value:
+        return None
+    access = system.access.get(part.access.value) if part.access is not None else None
+    name = system.metadata.name.value
+    template = promoted(part, name)
+    if not isinstance(access, GitAccess) or template is None:
+        return None
+    return _Promotion(
+        part=part,
+        repository=part.repository,
+        url=f"{forge_of(access).url.value}/{part.repository.value}.git",
+        template=template,
+        folder=template.format(system=name, environment=plan.name),
+        applied=applied(plan).value,
+    )
+
+
+def _address(url: str) -> str:
+    """A repository without what differs between the URLs that a person, a tool, and a promotion use for it."""
+    short = re.fullmatch(r"[^/:@]+@([^/:]+):(.+)", url)
+    parts = urlsplit(f"ssh://{short[1]}/{short[2]}" if short else url)
+    path = parts.path.strip("/").removesuffix(".git").removeprefix("scm/")
+    return f"{parts.hostname}/{path}".lower()
+
+
+def _same_folder(found: _Promotion, plan: Plan) -> str:
+    """What makes the promotion write the folder that the tool applies, or the tool apply what the promotion writes."""
+    shared = re.fullmatch(r"([^{}]+)/\{system\}/\{environment\}", plan.platform.gitops.path.value)
+    if shared:
+        return f"write `out: {posixpath.normpath(shared[1])}` under `retraining.promote`"
+    return f'write `path: "{found.template}"` under `platform.gitops`'
+
+
+@rule(
+    "MLS628",
+    "warning",
+    "platform.gitops.tool",
+    "platform.gitops.repository if platform.gitops[tool=argocd]",
+    "platform.gitops.source if platform.gitops[tool=flux]",
+    "platform.gitops.path",
+    "retraining.promote",
+    "access.*.host",
+    "access.*.url",
+    "access.*.forge",
+)
+def promoted_to_another_repository(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Promotion to a place that the GitOps tool may not read.
+
+    Why: the pull request is merged, and the GitOps tool applies another repository, or another folder of one that the
+    spec does not name. Unless a CI job copies the output, the cluster keeps the old model.
+
+    Bad:
+        access: {git: {kind: git, host: github.com, secret: git-token}}
+        training: {steps: {register: {command: [register]}}}
+        retraining: {promote: {repository: payments/fraud, path: mlspec.yaml, out: clusters, access: git}}
+        platform:
+          images: {runtime: "registry.example.com/mlspec-runtime:1"}
+          gitops: {tool: flux, source: deploy}
+    Good:
+        access: {git: {kind: git, host: github.com, secret: git-token}}
+        training: {steps: {register: {command: [register]}}}
+        retraining: {promote: {repository: payments/fraud, path: mlspec.yaml, out: clusters, access: git}}
+        platform:
+          images: {runtime: "registry.example.com/mlspec-runtime:1"}
+          gitops: {tool: flux, source: deploy, path: "clusters/{system}/{environment}"}
+    """
+    gitops, found = plan.platform.gitops, _promotion(system, plan)
+    if found is None:
+        return
+    if gitops.tool.value == "argocd" and gitops.repository is not None:
+        if _address(gitops.repository.value) != _address(found.url):
+            yield _another_repository(found, gitops.repository)
+    elif gitops.tool.value == "flux" and gitops.source is not None and found.elsewhere:
+        yield finding(
+            "MLS628",
+            f"promotions write `{found.folder}`, and Flux applies `{found.applied}`",
+            found.part,
+            others=((gitops.source, "the GitRepository that Flux applies"),),
+            note=f"unless `{gitops.source.value}` is another repository, and a CI job copies the folder there, a model "
+            "that passed its gates is merged, and the cluster keeps the old one",
+            help=f"{_same_folder(found, plan)}, or copy the folder in a CI job and turn this rule off",
+        )
+
+
+def _another_repository(found: _Promotion, repository: Because[str]) -> Diagnostic:
+    path = f' and `path: "{found.template}"`' if found.elsewhere else ""
+    return finding(
+        "MLS628",
+        f"promotions write to `{found.url}`, and Argo CD applies `{repository.value}`",
+        found.repository,
+        others=((repository, "the repository that Argo CD applies"),),
+        note="unless a CI job copies the output there, a model that passed its gates is merged, and the cluster keeps "
+        "the old one",
+        help=f"write `repository: {found.url}`{path} under `platform.gitops`, or copy `{found.folder}` to "
+        f"`{found.applied}` in a CI job and turn this rule off",
+    )
+
+
+@rule(
+    "MLS629",
+    "error",
+    "platform.gitops.tool",
+    "platform.gitops.repository if platform.gitops[tool=argocd]",
+    "platform.gitops.path",
+    "retraining.promote",
+    "access.*.host",
+    "access.*.url",
+    "access.*.forge",
+)
+def promoted_to_another_folder(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Promotion to a folder that Argo CD does not apply.
+
+    Why: the pull request is merged, and Argo CD applies another folder of the same repository. The cluster keeps the
+    old model, and no alert fires until it is too old. Without `out`, a promotion writes to `out/ENVIRONMENT` next to
+    the spec. With it, it writes to `OUT/SYSTEM/ENVIRONMENT`.
+
+    Bad:
+        access: {git: {kind: git, host: github.com, secret: git-token}}
+        training: {steps: {register: {command: [register]}}}
+        retraining: {promote: {repository: payments/fraud, path: mlspec.yaml, access: git}}
+        platform:
+          images: {runtime: "registry.example.com/mlspec-runtime:1"}
+          gitops: {tool: argocd, repository: "https://github.com/payments/fraud.git"}
+    Good:
+        access: {git: {kind: git, host: github.com, secret: git-token}}
+        training: {steps: {register: {command: [register]}}}
+        retraining: {promote: {repository: payments/fraud, path: mlspec.yaml, access: git}}
+        platform:
+          images: {runtime: "registry.example.com/mlspec-runtime:1"}
+          gitops: {tool: argocd, repository: "https://github.com/payments/fraud.git", path: "out/{environment}"}
+    """
+    gitops, found = plan.platform.gitops, _promotion(system, plan)
+    if found is None or gitops.tool.value != "argocd" or gitops.repository is None or not found.elsewhere:
+        return
+    if _address(gitops.repository.value) == _address(found.url):
+        yield finding(
+            "MLS629",
+            f"promotions write `{found.folder}`, and Argo CD applies `{found.applied}` of the same repository",
+            found.part,
+            others=((gitops.path, "the folder that Argo CD applies"), (gitops.repository, "the same repository")),
+            note="a model that passed its gates is merged, and the cluster keeps the old one",
+            help=_same_folder(found, plan),
         )

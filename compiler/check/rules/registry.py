@@ -166,6 +166,8 @@ RULES: tuple[Rule, ...] = (
     gateways.cut_off,
     arrival.answers_every_host,
     outage.gross_failure,
+    gitops.promoted_to_another_repository,
+    gitops.promoted_to_another_folder,
     monitoring.drift_without_reference,
     retraining.unattended_promotion,
     retraining.no_age_limit,

@@ -1,0 +1,83 @@
+"""The rules on promotions: which folder of which repository they write, and which one the GitOps tool applies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .rules import findings
+
+PROMOTION = """
+access: {git: {kind: git, host: %(host)s, forge: github, secret: git-token}}
+training: {steps: {register: {command: [register]}}}
+retraining: {promote: {repository: acme/fraud, path: %(path)s, access: git%(out)s}}
+platform:
+  images: {runtime: "registry.example.com/mlspec-runtime:1"}
+  gitops: {%(gitops)s}
+"""
+
+
+def promotion(gitops: str, path: str = "mlspec.yaml", out: str = "", host: str = "github.com") -> str:
+    return PROMOTION % {"gitops": gitops, "path": path, "out": out and f", out: {out}", "host": host}
+
+
+def argocd(url: str = "https://github.com/acme/fraud.git", path: str = "") -> str:
+    return f'tool: argocd, repository: "{url}"' + (path and f', path: "{path}"')
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://github.com/acme/fraud",
+        "https://github.com/acme/fraud/",
+        "https://GitHub.com/Acme/fraud.git",
+        "git@github.com:acme/fraud.git",
+        "ssh://git@github.com:22/acme/fraud.git",
+    ],
+)
+def test_a_repository_has_several_urls(url: str, tmp_path: Path) -> None:
+    assert findings(tmp_path / "same", "MLS629", promotion(argocd(url)))
+    assert not findings(tmp_path / "other", "MLS628", promotion(argocd(url)))
+
+
+@pytest.mark.parametrize(
+    ("gitops", "path", "out", "write"),
+    [
+        ("", "mlspec.yaml", "", 'path: "out/{environment}"'),
+        ("", "systems/base/mlspec.yaml", "", 'path: "systems/{system}/out/{environment}"'),
+        ("", "systems/base/mlspec.yaml", "deploy", 'path: "deploy/{system}/{environment}"'),
+        ("deploy/{system}/{environment}", "mlspec.yaml", "", "out: deploy"),
+        ("deploy/{system}/{environment}", "mlspec.yaml", "out", "out: deploy"),
+    ],
+)
+def test_the_help_names_the_folder_that_the_other_side_has(
+    gitops: str, path: str, out: str, write: str, tmp_path: Path
+) -> None:
+    (found,) = findings(tmp_path / "before", "MLS629", promotion(argocd(path=gitops), path, out))
+    assert f"`{write}`" in found.help
+    after = (write[7:-1], out) if write.startswith("path") else (gitops, write[5:])
+    obeyed = promotion(argocd(path=after[0]), path, after[1])
+    assert not findings(tmp_path / "after", "MLS629", obeyed)
+
+
+def test_the_same_folder_is_right_however_it_is_written(tmp_path: Path) -> None:
+    assert not findings(tmp_path, "MLS629", promotion(argocd(path="deploy//{system}/{environment}/"), out="deploy"))
+
+
+def test_flux_names_no_repository_so_only_another_folder_is_a_warning(tmp_path: Path) -> None:
+    flux = "tool: flux, source: deploy"
+    assert findings(tmp_path / "default", "MLS628", promotion(flux))
+    assert not findings(tmp_path / "same", "MLS628", promotion(f'{flux}, path: "out/{{environment}}"'))
+
+
+@pytest.mark.parametrize("gitops", ["tool: kustomize", "tool: argocd", "tool: flux"])
+def test_a_tool_without_an_object_applies_no_folder(gitops: str, tmp_path: Path) -> None:
+    for number, id_ in enumerate(("MLS628", "MLS629")):
+        assert not findings(tmp_path / str(number), id_, promotion(gitops))
+
+
+def test_the_urls_of_bitbucket_data_center_differ_by_protocol(tmp_path: Path) -> None:
+    gitops = argocd("ssh://git@git.example.com:7999/acme/fraud.git")
+    fragment = promotion(gitops, host="git.example.com").replace("forge: github", "forge: bitbucket-data-center")
+    assert findings(tmp_path, "MLS629", fragment)
