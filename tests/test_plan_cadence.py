@@ -139,6 +139,10 @@ features:
         ("12h", "", None),
         ("12h", ", freshness: 1h", "get 12h 15m old, but may be 12h at most"),
         ("11h", "", "get at least 11h 15m old, but may be 11h at most"),
+        ("12h", ", version: {kind: as-of-run, lag: 1d}", "get at least 1d 11h 15m old, but may be 12h at most"),
+        ("12h", ", freshness: 2h, version: {kind: as-of-run, lag: 1h}", "get 13h 15m old, but may be 12h at most"),
+        ("12h", ", freshness: 1h, version: {kind: as-of-run, lag: 2h}", "get 13h 15m old, but may be 12h at most"),
+        ("13h", ", freshness: 1h, version: {kind: as-of-run}", None),
     ],
 )
 def test_values_are_as_old_as_their_schedule_even_if_the_age_of_their_source_is_unknown(

@@ -1,7 +1,8 @@
 """How old the values of a feature view are when the model uses them.
 
 A value can be as old as the newest record of its source (`freshness`), plus the time since the view was last
-materialized. Without `freshness`, it is at least as old as that. A request can come just before the next
+materialized. Without `freshness`, it is at least as old as that. The job leaves out what is newer than the `lag` of the
+source, so the newest record that it reads is at least that old. A request can come just before the next
 materialization; a batch run comes at its own time.
 """
 
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from ....schema.units import Duration
 from ...because import Because, decision
 from ...record import Record
-from ...system import FeatureView
+from ...system import DataSource, FeatureView, RunVersion
 from .. import cron
 from ..choose import readable
 
@@ -35,6 +36,8 @@ class Age(Record):
     oldest: Because[Duration]
     least: bool
     """Whether they get at least this old, because the age of their source is unknown."""
+    lag: Because[Duration] | None
+    """The lag of the source, if that is older than its newest record."""
 
 
 class FreshnessPlan:
@@ -55,34 +58,51 @@ class FreshnessPlan:
         source = sources.get(view.source.value)
         if source is None or view.schedule is None:
             return None
-        fresh, online, runs = source.freshness, self.plan.online, tuple(self.plan.batch.values())
+        fresh, lag = source.freshness, _lag(source)
+        online, runs = self.plan.online, tuple(self.plan.batch.values())
         gap = cron.gap(view.schedule, cron.longest_gap)  # refuses a schedule that never fires, as that of a run does
         if not online and runs and all(run.part.time_zone.value == "UTC" and run.gap is not None for run in runs):
             each = tuple((run.part.schedule, run.part.time_zone) for run in runs)
-            oldest = _at_a_run(fresh, view.schedule, each)
+            oldest = _at_a_run(fresh, lag, view.schedule, each)
         else:
-            oldest = _at_any_time(fresh, gap)
-        return Age(view=view, oldest=oldest.also(view.source), least=fresh is None)
+            oldest = _at_any_time(fresh, lag, gap)
+        return Age(view=view, oldest=oldest.also(view.source), least=fresh is None, lag=lag)
+
+
+def _lag(source: DataSource) -> Because[Duration] | None:
+    """How far the job stays behind its source; None if the newest record is as old anyway."""
+    lag = source.version.lag if isinstance(source.version, RunVersion) else None
+    fresh = source.freshness.value.amount if source.freshness is not None else 0
+    return lag if lag is not None and lag.value.amount > fresh else None
 
 
 @decision
-def _at_any_time(fresh: Because[Duration] | None, gap: Because[Duration]) -> tuple[Duration, str]:
-    return _sum(fresh, gap.value, "until the next materialization")
+def _at_any_time(
+    fresh: Because[Duration] | None, lag: Because[Duration] | None, gap: Because[Duration]
+) -> tuple[Duration, str]:
+    return _sum(fresh, lag, gap.value, "until the next materialization")
 
 
 @decision
 def _at_a_run(
-    fresh: Because[Duration] | None, schedule: Because[str], runs: tuple[tuple[Because[str], Because[str]], ...]
+    fresh: Because[Duration] | None,
+    lag: Because[Duration] | None,
+    schedule: Because[str],
+    runs: tuple[tuple[Because[str], Because[str]], ...],
 ) -> tuple[Duration, str]:
     waits = [_longest_wait(schedule.value, run.value) for run, _ in runs]
-    return _sum(fresh, Duration(max(waits) * 60), "from the materialization to the run")
+    return _sum(fresh, lag, Duration(max(waits) * 60), "from the materialization to the run")
 
 
-def _sum(fresh: Because[Duration] | None, since: Duration, what: str) -> tuple[Duration, str]:
-    if fresh is None:
-        return since, f"{readable(since)} {what}, without the age of the source, which has no `freshness`"
-    total = Duration(fresh.value.amount + since.amount)
-    return total, f"{readable(fresh.value)} of the source + {readable(since)} {what}"
+def _sum(
+    fresh: Because[Duration] | None, lag: Because[Duration] | None, since: Duration, what: str
+) -> tuple[Duration, str]:
+    unknown = ", without the age of the source, which has no `freshness`" if fresh is None else ""
+    newest, whose = (lag, "of `lag`") if lag is not None else (fresh, "of the source")
+    if newest is None:
+        return since, f"{readable(since)} {what}{unknown}"
+    total = Duration(newest.value.amount + since.amount)
+    return total, f"{readable(newest.value)} {whose} + {readable(since)} {what}{unknown}"
 
 
 def _longest_wait(before: str, after: str) -> int:
