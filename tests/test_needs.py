@@ -44,6 +44,16 @@ training:
 services: {base: {sidecars: {proxy: {image: "registry.example.com/proxy:1"}}}}
 """
 
+PINNED_LABELS = """
+data:
+  sources:
+    - {name: payments, ingestion: batch, version: {kind: as-of-run}}
+    - {name: chargebacks, ingestion: batch, version: {kind: lakefs, id: 8f1a22c}}
+  columns: [{name: is_fraud, dtype: bool, from: chargebacks}]
+  labels: {column: is_fraud, source: chargebacks, unlabeled: %s}
+retraining: {triggers: [data-drift]}
+"""
+
 MORE = {
     "MLS426": """
 problem: {task: generation}
@@ -70,6 +80,8 @@ training:
   resources: {accelerator: {type: l4, count: 8}}
   distributed: {strategy: data-parallel, nodes: 2}
 """,
+    "MLS128": PINNED_LABELS % "dropped",
+    "MLS129": PINNED_LABELS % "negative",
     "MLS302": SIDECARS,
     "MLS306": SIDECARS,
     "MLS226": """

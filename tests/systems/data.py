@@ -26,6 +26,9 @@ def data(maker: Maker, task: str) -> dict[str, Any]:
     for source in files:
         source["format"] = maker.pick(("parquet", "csv", "jsonl"))
     maker.labels = maker.pick([source["name"] for source in files]) if files else None
+    for source in files:
+        if source["name"] == maker.labels:  # a pinned version makes negatives of newer rows
+            source["version"] = maker.free("RunVersion", kind="as-of-run")
     columns = list(_columns(maker, strategy))
     maker.declare("columns", *(column["name"] for column in columns))
     return maker.free(

@@ -17,11 +17,13 @@ from ...system import (
     Impute,
     Input,
     MLSystem,
+    PinnedVersion,
     PreprocessingStep,
     RunVersion,
     Scale,
 )
 from ..lint import rule
+from .retraining import unattended
 
 __all__ = [
     "data_without_version",
@@ -236,21 +238,25 @@ def data_without_version(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
         if isinstance(version, RunVersion):
             continue
         if version is None or version.id.value.lower() == "latest":
-            fix = "write the commit, snapshot, or digest of the data"
-            if version is None:
-                fix = "add `version: {kind: ..., id: ...}` with the commit, snapshot, or digest of the data"
             yield finding(
                 "MLS109",
                 f"nothing says which version of `{source.name.value}` a training run reads",
                 version.id if version is not None else source.name,
                 label="refers to different data over time" if version is not None else "",
                 note="a training run cannot be reproduced, and two models cannot be compared",
-                help=f"{fix}, or {_as_of_run(system)}",
+                help=_recorded(version) if unattended(system) else _pinned(version),
             )
 
 
-def _as_of_run(system: MLSystem) -> str:
-    """What lets each run read new data."""
-    scheduled = system.retraining is not None and system.retraining.schedule is not None
-    often = "every scheduled run needs" if scheduled else "runs need"
-    return f"write `version: {{kind: as-of-run}}` if {often} new data: each run then records what it read"
+def _recorded(version: PinnedVersion | None) -> str:
+    """What lets each run read new data. A pinned version would train the same model again and again (MLS127)."""
+    if version is None:
+        return "add `version: {kind: as-of-run}`: each run then reads new data, and records what it read"
+    return "write `version: {kind: as-of-run}` instead: each run then reads new data, and records what it read"
+
+
+def _pinned(version: PinnedVersion | None) -> str:
+    fix = "write the commit, snapshot, or digest of the data"
+    if version is None:
+        fix = "add `version: {kind: ..., id: ...}` with the commit, snapshot, or digest of the data"
+    return f"{fix}, or write `version: {{kind: as-of-run}}` if runs need new data: each run then records what it read"

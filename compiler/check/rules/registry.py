@@ -68,6 +68,7 @@ from . import (
     training_memory,
     triggers,
     tuning,
+    versions,
     watching,
 )
 
@@ -83,6 +84,9 @@ RULES: tuple[Rule, ...] = (
     data.nothing_expected,
     data.without_owner,
     data.data_without_version,
+    versions.retrained_on_the_same_data,
+    versions.dropped_for_pinned_labels,
+    versions.negative_by_pinned_labels,
     features.idle_feature,
     evaluation.no_baseline,
     evaluation.no_gate,

@@ -192,7 +192,7 @@ def test_a_run_is_stored_with_its_code_data_image_and_results(run: dict[str, Any
         "mlspec.model": "fraud-scorer",
         "mlspec.run": RUN,
         "mlspec.step": "train",
-        "mlspec.data.chargebacks": "iceberg:3821550127947089009",
+        "mlspec.data.chargebacks": f"as-of-run:{RUN}",  # whose `verdict.json` has the version
     }
 
 
@@ -211,19 +211,18 @@ def test_trap_a_user_id_without_a_name_has_no_user(run: dict[str, Any]) -> None:
     assert tags(run)["mlflow.user"] == "fraud-scorer"
 
 
-def test_trap_a_version_of_the_run_and_text_like_a_variable(server: Server, tmp_path: Path) -> None:
-    """A version as of the run is unknown when the pod is written, so the tag names the run, whose `verdict.json` has
-    the version. Only mlspec's own references are replaced.
-    """
+def test_trap_a_pinned_version_and_text_like_a_variable(server: Server, tmp_path: Path) -> None:
+    """A pinned version is known when the pod is written. Only mlspec's own references are replaced."""
     sources = loaded(SPEC.read_text())["data"]["sources"]
-    sources[1]["version"] = {"kind": "as-of-run"}
+    for source in sources:
+        source["version"] = {"kind": "iceberg", "id": "3821550127947089009"}
     revision = '$(HOME) "quoted" {braces} $$'
     spec = written(tmp_path, training__revision=revision, data__sources=sources)
     python(
         TRAIN, {**variables(container(spec, "retrain", "train"), server), "MLFLOW_EXPERIMENT_NAME": "other"}, tmp_path
     )
     [found] = server.runs("other")
-    assert tags(found)[f"mlspec.data.{sources[1]['name']}"] == f"as-of-run:{RUN}"
+    assert tags(found)[f"mlspec.data.{sources[1]['name']}"] == "iceberg:3821550127947089009"
     assert tags(found)["mlflow.source.git.commit"] == revision
 
 

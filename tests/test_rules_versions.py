@@ -1,0 +1,56 @@
+"""The rules on pinned sources: which ones stay behind, and when that matters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .rules import findings
+
+PINNED = "ingestion: batch, version: {kind: lakefs, id: 8f1a22c}"
+LATEST = "ingestion: batch, version: {kind: lakefs, id: latest}"
+RUN = "ingestion: batch, version: {kind: as-of-run}"
+SPEC = """
+data:
+  sources:
+    - {name: payments, owner: payments-core, %(rows)s}
+    - {name: chargebacks, owner: disputes, %(labels)s}
+  columns:
+    - {name: amount, dtype: float64, min: 0, from: payments}
+    - {name: is_fraud, dtype: bool, from: chargebacks, available: after-outcome}
+  labels: {column: is_fraud, source: chargebacks, unlabeled: %(unlabeled)s}
+retraining: {%(starts)s}
+"""
+SCHEDULE, TRIGGER, NOTHING = 'schedule: "0 3 * * 1"', "triggers: [data-drift]", "maxModelAge: 45d"
+
+
+@pytest.mark.parametrize(
+    ("rows", "labels", "unlabeled", "starts", "wanted"),
+    [
+        (RUN, PINNED, "negative", SCHEDULE, "MLS129"),
+        (RUN, PINNED, "negative", TRIGGER, "MLS129"),
+        ("ingestion: streaming", PINNED, "negative", SCHEDULE, "MLS129"),
+        ("ingestion: batch", PINNED, "negative", SCHEDULE, "MLS129"),
+        (LATEST, PINNED, "negative", SCHEDULE, "MLS129"),
+        (RUN, PINNED, "dropped", SCHEDULE, "MLS128"),
+        (PINNED, PINNED, "negative", SCHEDULE, "MLS127"),
+        ("ingestion: request", PINNED, "negative", SCHEDULE, "MLS127"),
+        (RUN, PINNED, "negative", NOTHING, None),  # a person starts it, and pins both or neither
+        (PINNED, PINNED, "negative", TRIGGER, None),  # drift starts it, and what it finds is in no pinned version
+        (RUN, RUN, "negative", SCHEDULE, None),
+        (RUN, LATEST, "negative", SCHEDULE, None),  # MLS109
+        (PINNED, RUN, "negative", SCHEDULE, None),  # labels that find no row make nothing wrong
+    ],
+)
+def test_pinned_labels(rows: str, labels: str, unlabeled: str, starts: str, wanted: str | None, tmp_path: Path) -> None:
+    fragment = SPEC % {"rows": rows, "labels": labels, "unlabeled": unlabeled, "starts": starts}
+    ids = ("MLS127", "MLS128", "MLS129")
+    assert [id_ for id_ in ids if findings(tmp_path / id_, id_, fragment)] == ([wanted] if wanted else [])
+
+
+@pytest.mark.parametrize(("starts", "first"), [(SCHEDULE, "kind: as-of-run"), (NOTHING, "kind: ..., id: ...")])
+def test_unattended_runs_are_not_told_to_pin_their_data(starts: str, first: str, tmp_path: Path) -> None:
+    fragment = SPEC % {"rows": "ingestion: batch", "labels": RUN, "unlabeled": "dropped", "starts": starts}
+    (found,) = findings(tmp_path, "MLS109", fragment)
+    assert found.help.startswith(f"add `version: {{{first}}}`")
