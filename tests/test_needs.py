@@ -144,10 +144,7 @@ class Recorder:
         def read(part: Any) -> Any:
             if self.on:
                 self.paths.add(f"{part.spec_path}.{key}" if part.spec_path else key)
-            try:
-                return slot.__get__(part, type(part))
-            except AttributeError:
-                raise Unavailable(f"{part.spec_path}.{key}") from None
+            return slot.__get__(part, type(part))  # an AttributeError goes on to what a part says of unset fields
 
         return property(read, slot.__set__)
 

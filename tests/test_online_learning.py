@@ -114,7 +114,7 @@ def test_it_must_not_share_the_account_that_may_start_runs() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
-        ("  drift: {window: 1d, features: {method: psi, threshold: 0.2}, prediction: {method: psi, threshold: 0.2}}\n",
+        ("  drift: {window: 2d, features: {method: psi, threshold: 0.2}, prediction: {method: psi, threshold: 0.2}}\n",
          "", "has nothing that freezes it when inputs drift"),
         ("runs: [serving, monitoring, training]", "runs: [serving, training]", "has no process here that says when"),
     ],

@@ -301,7 +301,10 @@ def test_other_measures_have_other_noise(tmp_path: Path) -> None:
 
 
 def test_a_column_of_its_own_is_judged_by_its_own_threshold(tmp_path: Path) -> None:
-    (said,) = found(tmp_path, minSamples=1000, features=psi(0.2), columns={"age": psi(0.01)})
+    drift = {**DRIFT, "minSamples": 1000, "features": psi(0.2), "columns": {"age": psi(0.01)}}
+    columns = [{"name": "age", "dtype": "float32"}]
+    text = minimal(monitoring__drift=drift, monitoring__capture=CAPTURE, data={"columns": columns})
+    (said,) = [d for d in compile_text(tmp_path, text).diagnostics if d.id == "MLS704"]
     assert "a threshold of 0.01 " in said.message
 
 

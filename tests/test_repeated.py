@@ -12,7 +12,6 @@ from .support import changed
 
 CANARY: dict[str, Any] = {"canary": {"steps": ["10%"]}}
 SHADOW: dict[str, Any] = {"shadow": {"percent": "10%"}}
-FAILURES = {"metric": "error-rate", "max": "2%"}
 REASONS = {"dtype": "string", "carries": "reasons"}
 
 TWICE: dict[str, dict[str, Any]] = {
@@ -21,7 +20,6 @@ TWICE: dict[str, dict[str, Any]] = {
     "the regression of `error-rate` to detect": {
         "rollout__stages": [{"canary": {"detect": [{"metric": "error-rate", "to": to} for to in ("2%", "3%")]}}]
     },
-    "the limit on `error-rate` that rolls a version back": {"rollout__rollbackWhen": [FAILURES, FAILURES]},
     "the selected candidate of `fraud`": {"model__candidates": [{"name": n, "selected": True} for n in ("a", "b")]},
     "the output of `fraud` that carries its reasons": {
         "model__signature__outputs": [{"name": name, **REASONS} for name in ("why", "because")]

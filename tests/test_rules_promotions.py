@@ -1,4 +1,4 @@
-"""The rules on promotions: which folder of which repository they write, and which one the GitOps tool applies."""
+"""The rules on promotions: the folder and the repository that they write, and those that the GitOps tool applies."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _STAGES: dict[str, Callable[[Stage], object | None]] = {
 
 def repeated(system: MLSystem) -> Iterator[Diagnostic]:
     """A finding for each setting that an earlier one hides."""
-    for settings in (_stages, _regressions, _conditions, _candidates, _reasons):
+    for settings in (_stages, _regressions, _candidates, _reasons):
         seen: dict[str, object] = {}
         for at, what in _known(settings(system)):
             if what in seen:
@@ -64,12 +64,6 @@ def _regressions(system: MLSystem) -> Iterator[Given]:
     for stage in system.rollout.stages:
         for asked in stage.canary.detect if stage.canary is not None else ():
             yield asked.metric, f"the regression of `{asked.metric.value}` to detect"
-
-
-def _conditions(system: MLSystem) -> Iterator[Given]:
-    for condition in system.rollout.rollback_when:
-        of = f" of `{condition.of.value}`" if condition.of is not None else ""
-        yield condition.metric, f"the limit on `{condition.metric.value}`{of} that rolls a version back"
 
 
 def _candidates(system: MLSystem) -> Iterator[Given]:

@@ -82,7 +82,7 @@ def _task(service: ServicePlan) -> Iterator[Diagnostic]:
 
 
 EMBED_DECODERS = ("vllm", "sglang")
-"""The setups that take a decoder for an embedder unless they are told how its tokens score a text."""
+"""The setups that take a decoder for an embedder unless they know how its tokens score a text."""
 
 OVERRIDES = "--hf-overrides"
 """The flag of vLLM for that (vllm/model_executor/models/config.py, Qwen3ForSequenceClassificationConfig). SGLang has

@@ -53,8 +53,9 @@ def _compare(request: Request, system: Compiled, form: str) -> list[tuple[str, l
     found = [
         (environment.name, changes(before[environment.name], memo(environment))) for environment in system.environments
     ]
-    if system.failed and not any(changed for _, changed in found):
-        return []  # the error is the answer: what is wrong cannot change a decision
+    unread = not all(environment.bound for environment in system.environments)
+    if system.failed and (unread or not any(changed for _, changed in found)):
+        return []  # the error is the answer: a value that cannot be read says nothing about the decisions
     request.console.result((render.changes_json if form == "json" else render.changes)(found))
     return found
 

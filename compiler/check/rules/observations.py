@@ -33,7 +33,6 @@ _RATE = (
     "monitoring.segments",
     "monitoring.rules.*.metric",
     "monitoring.rules.*.versus",
-    "monitoring.rules.*.segment",
     "monitoring.capture",
     "monitoring.measured",
     "releases.*.metrics",
@@ -174,8 +173,6 @@ def labels_that_never_are_enough(system: MLSystem, plan: Plan) -> Iterator[Diagn
     "warning",
     "monitoring.quality",
     "monitoring.rules.*.metric",
-    "monitoring.rules.*.minSamples",
-    "monitoring.rules.*.segment",
     "monitoring.segments",
     "monitoring.interval",
     "monitoring.drift.window",
@@ -190,7 +187,7 @@ def verdict_that_no_window_reaches(_: MLSystem, plan: Plan) -> Iterator[Diagnost
     few observations always does. The observations of a recall are the positives, and a segment has fewer than all rows.
 
     Bad:
-        constraints: {throughput: {mean: 1/m, peak: 10/m}}
+        constraints: {throughput: {mean: 3/m, peak: 10/m}}
         data:
           columns: [{name: is_fraud, dtype: bool, available: after-outcome}]
           labels: {column: is_fraud, delay: 45d, positiveShare: 2%}
@@ -198,12 +195,12 @@ def verdict_that_no_window_reaches(_: MLSystem, plan: Plan) -> Iterator[Diagnost
           capture: {by: client, to: s3://feedback/fraud, id: payment_id}
           quality: {metric: recall, min: 0.6, minSamples: 400}
     Good:
-        constraints: {throughput: {mean: 1/m, peak: 10/m}}
+        constraints: {throughput: {mean: 3/m, peak: 10/m}}
         data:
           columns: [{name: is_fraud, dtype: bool, available: after-outcome}]
           labels: {column: is_fraud, delay: 45d, positiveShare: 2%}
         monitoring:
-          interval: 14d
+          interval: 5d
           capture: {by: client, to: s3://feedback/fraud, id: payment_id}
           quality: {metric: recall, min: 0.6, minSamples: 400}
     """

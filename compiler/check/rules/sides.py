@@ -64,7 +64,6 @@ PLACES: dict[str, Place] = {
         )
         for field in ("metric", "of", "min", "max")
     ),
-    "metrics.*.direction",
     "metrics.*.twoSided",
     "problem.businessMetric",
 )
