@@ -77,18 +77,18 @@ def _size(value: object, of_lines: Callable[[Lines], int] = _bytes) -> int:
         one = stack.pop()
         if type(one) is Because:
             one = one.value
-        if isinstance(one, dict):
+        if type(one) is str:  # most of them are
+            size += len(one) if one.isascii() else len(one.encode(errors="replace"))
+        elif isinstance(one, dict):
             size += 2 + 6 * len(one) + sum(map(len, one))
             stack += one.values()
         elif isinstance(one, (list, tuple)):
             size += 2 + 3 * len(one)
             stack += one
+        elif isinstance(one, Lines):
+            size += of_lines(one)
         else:
-            if isinstance(one, Lines):
-                size += of_lines(one)
-                continue
-            text = one if isinstance(one, str) else str(one)
-            size += len(text) if text.isascii() else len(text.encode(errors="replace"))
+            size += len(str(one).encode(errors="replace"))
     return size
 
 
