@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import mlspec
+from mlspec.compiler.check.patterns import values
 from mlspec.compiler.check.rules.registry import RULES
 from mlspec.compiler.diagnostics import Diagnostic
 from mlspec.compiler.inputs import Input
@@ -46,12 +47,15 @@ def known(example: Path) -> frozenset[tuple[object, ...]]:
 
 
 def words(example: Path) -> list[Leaf]:
-    """Every key of the language, and every name that is declared elsewhere. The key of the system's name is not among
-    them: it also names what short forms declare, which are expanded before the test changes a word.
+    """Every key of the language, and every name that is declared elsewhere and that no other layer replaces. The keys
+    of the system's name are not among them: it also names what short forms declare, which are expanded before the test
+    changes a word.
     """
     input_ = read(example)
-    names = [leaf for leaf in leaves(input_) if leaf.kind[0] == "scalar" and leaf.kind[2]]
-    return [*(leaf for leaf in known_keys(input_) if leaf.path != "metadata.name"), *names]
+    environments = compile_system(input_, BACKENDS, RULES, "2026-11-23").environments
+    merged = {id(node) for one in environments for _, node in values(one.layered.tree)}
+    names = [leaf for leaf in leaves(input_) if leaf.kind[0] == "scalar" and leaf.kind[2] and id(leaf.node) in merged]
+    return [*(leaf for leaf in known_keys(input_) if leaf.path not in ("metadata", "metadata.name")), *names]
 
 
 def misspelled(leaf: Leaf) -> str:

@@ -154,10 +154,12 @@ class Binder:
         return frozenset(lost)
 
     def _hidden(self, entry: Entry, node: Node | None, path: str) -> None:
-        """Report what is wrong with a value that another, under a key that is unknown, may override."""
+        """Report what is wrong with a value that another, under a key that is unknown, may override or complete."""
         self.unread.append(path)
         if node is not None and not is_null(node):
+            partial, self.partial = self.partial, True
             self._value(entry[2], node, path)
+            self.partial = partial
 
     def _absent(self, entry: Entry, parent: Mapping | None, key: str, path: str) -> Any:
         _, mode, kind, default, why = entry
