@@ -155,7 +155,8 @@ def _uses(leaf: Leaf, among: list[Leaf]) -> Iterator[Leaf]:
             if name in other.node.text.split("."):
                 yield other
         elif other.node.text == name and collection is not None:
-            known = ref or {"system": "system", "environment": "environments"}.get(other.path, "")
+            whose = "models" if ref == "released" else ref  # a release is of a model
+            known = whose or {"system": "system", "environment": "environments"}.get(other.path, "")
             if known == collection:
                 yield other
 

@@ -39,6 +39,7 @@ COMPUTED = {
     "compiler/rehearse/mutants.py": "names and windows of an expression that mlspec wrote",
     "runtime/promote/task.py": "the pattern of a name of a model's version, without nested repetition",
     "runtime/capture/paths.py": "paths without nested repetition, for the path of one request line",
+    "compiler/check/lint.py": "the dates of a suppression, one after the other, without nested repetition",
     "compiler/plan/identities.py": "names of a cloud, which are added below",
 }
 """Files that use expressions from a table."""

@@ -57,7 +57,7 @@ def labels_of(quality: QualityPlan, column: Because[str] | None, name: str) -> d
         assert asked.versus is not None
         found["versus"] = asked.versus
     elif not name.startswith("mlspec_quality_estimate"):
-        found["role"] = LIVE
+        found["role"] = LIVE if asked.versus is None else LIVE.also(asked.versus)  # other rivals need other series
     if asked.of is not None and asked.of.value not in quality.plan.system.services:
         found["output"] = asked.of
     return {**found, "segment": column if column is not None else ALL}

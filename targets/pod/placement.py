@@ -29,11 +29,14 @@ def placed(scope: Scope, own: Scheduling, asked: AcceleratorRequest | None) -> B
     wanted: Labels = {**common.node_selector, **own.node_selector}
     labels = _together(wanted, _accelerated(scope, asked), _spot_labels(scope, spot) if spot is not None else {})
     _check(labels, affinity)
+    tolerations = _tolerations(scope, own, asked, spot) or None
     return {
         "nodeSelector": labels or None
         if said is None
         else because(labels or None, "the nodes that it may run on", said),
-        "tolerations": _tolerations(scope, own, asked, spot) or None,
+        "tolerations": tolerations
+        if said is None
+        else because(tolerations, "the taints of the nodes that it may run on", said),
         "affinity": _affinity(affinity) if affinity else None,
         "runtimeClassName": first(own.runtime_class, common.runtime_class),
     }
