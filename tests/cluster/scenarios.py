@@ -33,7 +33,13 @@ SCENARIOS = {
     "blind": Scenario(Behavior(blind=True)),
     "dying": Scenario(Behavior(dies=True), changes=AT_ONCE),
     "hanging": Scenario(Behavior(hangs=True)),
-    "unready": Scenario(Behavior(starts=False), changes={"rollout__progressDeadline": "1m"}),
+    "unready": Scenario(
+        Behavior(starts=False),
+        changes={
+            "rollout__progressDeadline": "1m",  # an image that takes a minute or more would be refused
+            "platform__planning": {"download": "10 GB/s", "nodeWait": "0s"},
+        },
+    ),
     "night": Scenario(rate=lambda age: 200.0 if age < 60 else 0.5),
     "by-kubectl": Scenario(tool=kubectl, again=True),
     "by-flux": Scenario(tool=flux, again=True, changes=FLUX),
