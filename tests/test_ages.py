@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from threading import Event
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -78,7 +79,7 @@ def read_again(one: Exported, how: Seen, value: Callable[[float], float], folder
 def test_trap_a_time_that_is_read_once_a_day_is_a_day_old_before_it_is_read_again(
     one: Exported, tmp_path: Path
 ) -> None:
-    """The alert compares it with now in every minute. What the plan says an age reaches is what it reaches."""
+    """The alert compares it with now every minute. What the plan says an age reaches is what it reaches."""
     plan = plan_of(example())
     how = seen(plan, one)
     assert how is not None
@@ -204,3 +205,16 @@ def test_trap_a_new_time_hides_what_else_its_monitor_exports() -> None:
         "mlspec_capture_rows": 5.0,
         "mlspec_capture_newest_timestamp_seconds": 9.0,
     }
+
+
+def test_trap_a_bug_stops_the_looks_and_nobody_notices() -> None:
+    """The old times would be served as if they were new. So the whole process ends, and Kubernetes starts it again."""
+
+    def broken(_: float) -> tuple[Series, ...]:
+        raise KeyError("a bug")
+
+    ended = Event()
+    ages = Ages((Age(monitor="features", every=0.01, read=broken),), print)
+    with pytest.raises(KeyError):
+        ages.watch(ended, lambda: NOW)
+    assert ended.is_set()

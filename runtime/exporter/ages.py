@@ -49,10 +49,13 @@ class Ages:
         self._failed: dict[Monitor, str] = {}
 
     def watch(self, ended: Event, clock: Callable[[], float]) -> None:
-        """Look until the end."""
+        """Look until the end. A bug ends the whole process, because nobody would notice that only this stands still."""
         pause = min((one.every for one in self._ages), default=60.0) / 4
-        while not ended.wait(pause):
-            self.look(clock())
+        try:
+            while not ended.wait(pause):
+                self.look(clock())
+        finally:
+            ended.set()
 
     def look(self, now: float) -> None:
         """Read each time that is due."""

@@ -30,7 +30,7 @@ __all__ = ["main"]
 DONE, UNREADABLE, USAGE, NO = 0, 1, 2, 42
 
 NEWEST = "newest.json"
-"""The result of the last run, which the process that measures reads in every minute."""
+"""The result of the last run, which the process that measures reads every minute."""
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
 

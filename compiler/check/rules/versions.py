@@ -60,7 +60,7 @@ def retrained_on_the_same_data(system: MLSystem, _: Plan) -> Iterator[Diagnostic
     schedule, sources = system.retraining.schedule if system.retraining is not None else None, _stored(system)
     if system.training is None or schedule is None or not sources or not all(map(_pinned, sources)):
         return
-    names = [f"`{source.name.value}`" for source in sources]
+    names = " and ".join(f"`{source.name.value}`" for source in sources)
     yield finding(
         "MLS127",
         "runs start on a schedule, and each reads the same data",
@@ -68,16 +68,9 @@ def retrained_on_the_same_data(system: MLSystem, _: Plan) -> Iterator[Diagnostic
         others=tuple((source.version, "stays at this version") for source in sources),
         note="the new model is no newer than the last one, and differs from it only by chance; its age starts again, "
         "so nothing notices",
-        help=f"write `version: {{kind: as-of-run}}` for {_and(names)}, or remove `schedule` and start a run when the "
+        help=f"write `version: {{kind: as-of-run}}` for {names}, or remove `schedule` and start a run when the "
         "spec names a new version",
     )
-
-
-def _and(names: list[str]) -> str:
-    *first, last = names
-    if not first:
-        return last
-    return f"{', '.join(first)}{',' if len(first) > 1 else ''} and {last}"
 
 
 @rule(
