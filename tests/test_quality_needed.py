@@ -24,17 +24,28 @@ OWN = ("namespace", "service")
 
 
 def compiled(folder: Path, **changes: str) -> tuple[dict[str, Any], str]:
-    """The configuration of the process, and the rules on what it exports, if fields of `monitoring` are others."""
+    """The configuration of the process, and the rules on what it exports, if fields of `monitoring` are others, or left
+    out.
+    """
+    return files_of(result_of(folder, **changes))
+
+
+def result_of(folder: Path, **changes: str) -> mlspec.Result:
     [example] = [path for path in EXAMPLES if path.name == "fraud-scorer"]
     shutil.copytree(example, folder / "spec", ignore=shutil.ignore_patterns("out", "demo"))
     shutil.copy(example.parent / "mlspec.platform.yaml", folder)
     spec = folder / "spec" / "mlspec.yaml"
     before, monitoring = spec.read_text().split("\nmonitoring:\n")
     for name, value in changes.items():
-        monitoring, times = re.subn(rf"^  {name}: .*", f"  {name}: {value}", monitoring, count=1, flags=re.MULTILINE)
+        line = f"  {name}: {value}\n" if value else ""
+        monitoring, times = re.subn(rf"^  {name}: .*\n", line, monitoring, count=1, flags=re.MULTILINE)
         assert times == 1
+        monitoring = monitoring if value else monitoring.replace(f"{name}: null, ", "")  # staging has none to remove
     spec.write_text(f"{before}\nmonitoring:\n{monitoring}")
-    result = mlspec.compile(spec)
+    return mlspec.compile(spec)
+
+
+def files_of(result: mlspec.Result) -> tuple[dict[str, Any], str]:
     assert [one.message for one in result.diagnostics if one.severity == "error"] == []
     made = files(result)
     config = yaml.safe_load(made["production/measuring/configmap-monitor.yaml"])
@@ -121,3 +132,41 @@ def test_the_jobs_of_the_process_export_what_the_command_does(tmp_path: Path) ->
     (job,) = [one for one in jobs_of(config) if one.name == "quality"]
     found = exported([*job.measure(AT.timestamp())])
     assert [one for one in needed(rules) if not any(matches(each, one) for each in found)] == []
+
+
+ARRIVING = {
+    "quality": "",
+    "decay": "",
+    "triggers": "[data-drift]",
+    "rules": "[{metric: label-age, max: 50d}, {metric: label-coverage, min: 10%}]",
+}
+"""The labels are watched, and nothing is judged with them."""
+
+
+def test_trap_a_bound_on_labels_without_one_on_the_quality_has_no_series(tmp_path: Path) -> None:
+    """The source of the labels was left out of the configuration, so the age and the coverage were never measured, and
+    the alert on their absence fired forever.
+    """
+    config, rules = compiled(tmp_path, **ARRIVING)
+    captured(tmp_path, config)
+    (job,) = [one for one in jobs_of(config) if "labels" in one.monitors]
+    measured = job.measure(AT.timestamp())
+    assert [one.monitor for one in measured] == ["labels"]
+    wanted = [one for one in needed(rules) if one["__name__"].startswith("mlspec_label")]
+    assert [one["__name__"] for one in wanted] == [
+        "mlspec_label_newest_timestamp_seconds",
+        "mlspec_label_coverage_ratio",
+    ]
+    assert [one for one in wanted if not any(matches(each, one) for each in exported([*measured]))] == []
+
+
+@pytest.mark.parametrize(("name", "changes"), [("roc_auc", {}), ("label-age", ARRIVING)], ids=["quality", "age"])
+def test_trap_a_bound_needs_labels_and_the_data_has_none(name: str, changes: dict[str, str], tmp_path: Path) -> None:
+    """It was accepted, and the process failed at each of its measurements."""
+    assert result_of(tmp_path, **changes).ok
+    spec = tmp_path / "spec" / "mlspec.yaml"
+    text, times = re.subn(r"^  labels: {column.*\n", "", spec.read_text(), count=1, flags=re.MULTILINE)
+    assert times == 1
+    spec.write_text(text)
+    errors = [one for one in mlspec.lint(spec) if one.severity == "error" and one.id == "MLS009"]
+    assert [one.message for one in errors] == [f"`{name}` is measured with labels, and the data has none"]

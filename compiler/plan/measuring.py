@@ -141,7 +141,10 @@ class MeasuringPlan:
         labels = self.plan.system.data.labels
         retraining = self.plan.system.retraining
         learned = [retraining.online.algorithm] if retraining is not None and retraining.online is not None else []
-        asking = (*(bound.metric for bound in self.bounds), *self._counting, *learned)
+        bounds = (*(bound.metric for bound in self.bounds), *self._arriving)
+        asking = (*bounds, *self._counting, *learned)
+        if labels is None and bounds:
+            raise self._none(bounds[0])
         if labels is None or not asking:
             return None
         sources = self.plan.system.data.sources
@@ -157,6 +160,25 @@ class MeasuringPlan:
             help="name the source in `data.labels.source`, with a `uri` of Parquet, CSV, or JSON Lines files, such as "
             "`s3://lake/labels/`",
         )
+
+    def _none(self, asking: Because[str]) -> Refusal:
+        return refusal(
+            "MLS009",
+            f"`{asking.value}` is measured with labels, and the data has none",
+            asking,
+            others=((self.part.to, "the predictions, which labels would be joined with"),),
+            note="nothing could be measured, and an alert on the missing series would never stop",
+            help="add `labels: {column: COLUMN, source: SOURCE, delay: 7d}` under `data`, with a `uri` for the source, "
+            "or remove the bound",
+        )
+
+    @property
+    def _arriving(self) -> Iterator[Because[str]]:
+        """The bounds on how labels arrive."""
+        for rule in self.plan.system.monitoring.rules:
+            exported = condition(rule.metric.value)
+            if exported is not None and exported.monitor == "labels":
+                yield rule.metric
 
     @property
     def _counting(self) -> tuple[Because[str], ...]:

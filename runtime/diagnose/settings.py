@@ -104,7 +104,7 @@ def settings_of(config: Any) -> Settings:
 def _monitors(monitoring: dict[str, Any], bars: tuple[Bar, ...]) -> tuple[str, ...]:
     needs = {
         "quality": bool(bars) and "labels" in monitoring,
-        "labels": bool(bars) and "labels" in monitoring,
+        "labels": "labels" in monitoring,
         "capture": bool(bars) and "labels" in monitoring and "capture" in monitoring,
         "drift": bool(_listed(_mapping(monitoring, "drift"), "columns")),
     }

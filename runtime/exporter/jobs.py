@@ -45,7 +45,7 @@ def jobs_of(config: Any) -> tuple[Job, ...]:
         (_drift(config, window), bool(isinstance(drift, dict) and drift.get("columns"))),
         (_data(config, window), _expects(config)),
         (_quality(config, interval), bool(_bounds(monitoring))),
-        (_labels(config, interval), not _bounds(monitoring) and _counts(monitoring)),
+        (_labels(config, interval), not _bounds(monitoring) and "labels" in monitoring),
         (_capture(config, interval), not _bounds(monitoring)),
         (_features(monitoring, interval), "featureResults" in monitoring),
     )
@@ -66,11 +66,6 @@ def _expects(config: dict[str, Any]) -> bool:
 def _bounds(monitoring: dict[str, Any]) -> Any:
     quality = monitoring.get("quality")
     return quality.get("bounds") if isinstance(quality, dict) else None
-
-
-def _counts(monitoring: dict[str, Any]) -> bool:
-    retraining = monitoring.get("retraining")
-    return isinstance(retraining, dict) and "trainedAt" in retraining
 
 
 # numpy and pyarrow are loaded when the first job runs
@@ -96,26 +91,29 @@ def _data(config: Any, period: float) -> Job:
 
 def _quality(config: Any, period: float) -> Job:
     def measure(at: float) -> tuple[Measured, ...]:
-        from ..quality.config import asked_of
-        from ..quality.fresh import new_labels
-        from ..quality.measure import measure as measured
-
-        found = measured(asked_of(config), at)
-        labels = found.labels.but(series=(*found.labels.series, *new_labels(config, at)))
-        return found.quality, labels, found.capture
+        return _with_labels(config, at, judging=True)
 
     return Job(name="quality", monitors=("quality", "labels", "capture"), period=period, measure=measure)
 
 
 def _labels(config: Any, period: float) -> Job:
-    """How many labels are new; the job of the quality says it, too, if there is one."""
+    """How old and how many the labels are; the job of the quality says it, too, if there is one."""
 
     def measure(at: float) -> tuple[Measured, ...]:
-        from ..quality.fresh import new_labels
-
-        return (Measured(monitor="labels", time=at, window=(at - period, at), series=new_labels(config, at)),)
+        return tuple(one for one in _with_labels(config, at, judging=False) if one.monitor == "labels")
 
     return Job(name="labels", monitors=("labels",), period=period, measure=measure)
+
+
+def _with_labels(config: Any, at: float, *, judging: bool) -> tuple[Measured, ...]:
+    """What predictions and their labels show together."""
+    from ..quality.config import asked_of
+    from ..quality.fresh import new_labels
+    from ..quality.measure import measure
+
+    found = measure(asked_of(config, judging=judging), at)
+    labels = found.labels.but(series=(*found.labels.series, *new_labels(config, at)))
+    return found.quality, labels, found.capture
 
 
 def _capture(config: Any, period: float) -> Job:

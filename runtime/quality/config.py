@@ -76,8 +76,10 @@ class Asked(Record):
     """The known results of rivals, by name and metric."""
 
 
-def asked_of(config: Any, *, capture: str | None = None, labels: str | None = None) -> Asked:
-    """The settings in a configuration; the two URIs replace its own. Raises Unreadable."""
+def asked_of(config: Any, *, capture: str | None = None, labels: str | None = None, judging: bool = True) -> Asked:
+    """The settings in a configuration; the two URIs replace its own. Without `judging`, no metric is measured, only the
+    labels that arrive. Raises Unreadable.
+    """
     monitoring = part(config, "monitoring", "the configuration")
     written = part(monitoring, "capture", "`monitoring`")
     source = part(monitoring, "labels", "`monitoring`")
@@ -87,21 +89,19 @@ def asked_of(config: Any, *, capture: str | None = None, labels: str | None = No
     interval = seconds(monitoring, "interval", DAY)
     drift = monitoring.get("drift", {})
     window = seconds(drift, "window", interval) if isinstance(drift, dict) else interval
+    quality = part(monitoring, "quality", "`monitoring`") if judging else {}
+    output = text_of(prediction, "output", "`monitoring.prediction`", default="")
     return Asked(
         capture=capture or text_of(written, "uri", "`monitoring.capture`"),
         id=text_of(written, "id", "`monitoring.capture`"),
         sample=_share(written),
         interval=interval,
         window=max(window, interval),
-        output=text_of(prediction, "output", "`monitoring.prediction`", default=""),
+        output=output,
         threshold=_threshold(prediction),
-        segments=tuple(
-            dict.fromkeys(
-                (*texts(monitoring, "segments"), *texts(part(monitoring, "quality", "`monitoring`"), "segments"))
-            )
-        ),
+        segments=tuple(dict.fromkeys((*texts(monitoring, "segments"), *texts(quality, "segments")))),
         labels=labels_of(source, written, labels),
-        bounds=_bounds(config, monitoring, text_of(prediction, "output", "`monitoring.prediction`", default="")),
+        bounds=_bounds(config, quality, output) if judging else (),
         rivals=_rivals(config),
     )
 
@@ -178,8 +178,7 @@ def labels_of(source: dict[str, Any], capture: dict[str, Any], uri: str | None =
     )
 
 
-def _bounds(config: dict[str, Any], monitoring: dict[str, Any], output: str) -> tuple[Bound, ...]:
-    quality = part(monitoring, "quality", "`monitoring`")
+def _bounds(config: dict[str, Any], quality: dict[str, Any], output: str) -> tuple[Bound, ...]:
     listed = quality.get("bounds")
     if not isinstance(listed, list) or not listed:
         raise Unreadable("`monitoring.quality` needs a list `bounds` with the metrics to measure")
