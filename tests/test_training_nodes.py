@@ -307,6 +307,20 @@ def test_more_processes_than_accelerators_are_refused(tmp_path: Path) -> None:
     assert told(result) == ["MLS012: 4 processes cannot share 2 accelerators"]
 
 
+def test_trap_fewer_processes_than_accelerators_leave_the_others_idle(tmp_path: Path) -> None:
+    """The default is one process, and in PyTorch it would use one of the eight accelerators of each node."""
+    for processes, found in (
+        ({}, ["MLS009: nothing says how many processes share the 8 accelerators of a node"]),
+        ({"processesPerNode": 4}, ["MLS012: 4 processes cannot share 8 accelerators"]),
+        ({"processesPerNode": 1}, []),  # one process of JAX uses all of them
+        ({"processesPerNode": 8}, []),
+    ):
+        spread = {"strategy": "data-parallel", "nodes": 4, **processes}
+        devices = {"type": "l4", "count": 8}
+        changed = {**NODES, "training__distributed": spread, "training__resources__accelerator": devices}
+        assert told(compiled(tmp_path, spec(**changed), SHARED)) == found
+
+
 # The plan
 
 

@@ -52,12 +52,13 @@ def prefix(name: Because[str]) -> tuple[str, str]:
 
 
 def sizes(spread: Distributed, devices: Because[int] | None) -> Sizes:
-    """The sizes of the groups. Those that do not fit the processes are refused, and so are processes without devices.
+    """The sizes of the groups. Those that do not fit the processes are refused, and so are processes that are not one
+    per accelerator, unless a single one uses all of them.
 
     Without accelerators, processes share the cores.
     """
-    if devices is not None and spread.processes_per_node.value > devices.value:
-        raise unequal(spread, devices)
+    if devices is not None:
+        _one_each(spread.processes_per_node, devices, spread)
     tensor = spread.tensor.given
     if tensor is None:
         tensor = _size(spread.strategy, spread.processes_per_node, _of("tensor-parallel"))
@@ -78,6 +79,27 @@ def sizes(spread: Distributed, devices: Because[int] | None) -> Sizes:
             help="choose `tensor` and `pipeline` so that their product divides the number of processes",
         )
     return Sizes(_replicas(spread.nodes, spread.processes_per_node, tensor, pipeline), tensor, pipeline)
+
+
+def _one_each(processes: Because[int], devices: Because[int], spread: Distributed) -> None:
+    """PyTorch has one process per accelerator (docs/source/elastic/run.rst), and one process of JAX or TensorFlow uses
+    all of a node (docs/multi_process.md; tf.distribute.MultiWorkerMirroredStrategy). The code is not known here.
+    """
+    if processes.value == devices.value:
+        return
+    if processes.kind == "default":
+        raise refusal(
+            "MLS009",
+            f"nothing says how many processes share the {devices.value} accelerators of a node",
+            spread.strategy,
+            devices,
+            others=((devices, "the accelerators of a node"),),
+            note="by default there is one process, and in PyTorch it would leave the other accelerators idle",
+            help=f"add `processesPerNode: {devices.value}` under `distributed`, or `processesPerNode: 1` if one "
+            "process uses all accelerators of its node, as in JAX and TensorFlow",
+        )
+    if processes.value > 1:
+        raise unequal(spread, devices)
 
 
 def _of(strategy: str) -> Because[str]:
