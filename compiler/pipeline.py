@@ -19,7 +19,7 @@ from .check.collisions import between_environments, graded
 from .check.complete import Lacking, incomplete
 from .check.dates import dated
 from .check.effects import Used, without_effect
-from .check.folders import shared_folders
+from .check.folders import folders, shared_folders
 from .check.lint import Rule, judge, lint
 from .check.repeated import repeated
 from .check.stores import mismatched_accesses
@@ -64,7 +64,7 @@ class Environment(Record):
     def claims(self) -> Claims:
         """What it takes for itself in its cluster."""
         name, namespace = self.system.metadata.name.value, self.plan.namespace
-        return claims(name, self.name, self.plan.cluster, namespace, self.bundle.made)
+        return claims(name, self.name, self.plan.cluster, namespace, self.bundle.made, folders(self.plan))
 
 
 class Whole(Record):
@@ -148,7 +148,7 @@ def compile_system(
     together = _whole(environments, input_, found if every else [])
     whole = together if every else None  # without the others, it lacks a part, but it shows what has an effect
     claimed = _claims(environments)
-    found += [*between_environments(claimed), *shared_folders(e.plan for e in environments)]
+    found += [*between_environments(claimed), *shared_folders(claimed)]
     idle = unserved((e.system, e.models) for e in environments) if every else {}
     found += idle.values()
     asked = [_used(e, together) for e in environments]

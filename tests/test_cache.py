@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlspec.compiler.check.claims import Claims, ObjectClaim, RouteClaim
+from mlspec.compiler.check.claims import Claims, FolderClaim, ObjectClaim, RouteClaim
 from mlspec.compiler.check.collisions import Ledger
 from mlspec.compiler.check.outline import Neighbors, outline
 from mlspec.compiler.diagnostics import SourceFile, Span
@@ -236,14 +236,26 @@ ROUTES = st.builds(
     st.lists(st.sampled_from(["a.example.com", "*.example.com", "b.example.com"]), max_size=2, unique=True),
     st.lists(NAMES, min_size=1, max_size=2, unique=True),
 )
+FOLDERS = st.builds(
+    lambda steps, end: FolderClaim(
+        service="", does="writes to", they="write to", uri="s3://" + "/".join(steps) + end, at=AT, key="to", under="x"
+    ),
+    st.lists(NAMES, min_size=1, max_size=3),
+    st.sampled_from(["", "/"]),
+)
 CLAIMS = st.lists(
     st.builds(
-        lambda environment, objects, routes: Claims(
-            system="app", environment=environment, objects=tuple(objects), routes=tuple(routes)
+        lambda environment, objects, routes, folders: Claims(
+            system="app",
+            environment=environment,
+            objects=tuple(objects),
+            routes=tuple(routes),
+            folders=tuple(folders),
         ),
         NAMES,
         st.lists(OBJECTS, max_size=2),
         st.lists(ROUTES, max_size=1),
+        st.lists(FOLDERS, max_size=2),
     ),
     max_size=2,
 )

@@ -114,7 +114,7 @@ def claim(listener: str, name: str) -> Claims:
         matches=("/*",),
         places=(Span(SourceFile(f"{name}.yaml", "a: b"), 0, 0, 0, 1),),
     )
-    return Claims(system=name, environment="default", objects=(), routes=(route,))
+    return Claims(system=name, environment="default", objects=(), routes=(route,), folders=())
 
 
 @pytest.mark.parametrize(("one", "other", "found"), [("a", "b", 0), ("a", "a", 1), ("", "b", 1), ("a", "", 1)])

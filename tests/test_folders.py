@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from .batch import compiled, spec
+from .support import EXAMPLES, run
 
 BATCH = spec()["serving"]
 
@@ -91,3 +94,63 @@ def test_the_only_service_of_a_system_may_have_a_name(tmp_path: Path) -> None:
     made = services(nightly="s3://shop/out/") | {"environments": {"dev": {"namespace": "dev"}, "live": {}}}
     [(_, help_)] = shared(tmp_path, made)
     assert help_ == "write `uri: s3://shop/out-live/` under `services.nightly.output` of the environment `live`"
+
+
+# Systems of one run
+
+
+def capturing(folder: Path, **folders: str) -> list[str]:
+    """Specs of systems that record their predictions in these folders."""
+    [example] = [path for path in EXAMPLES if path.name == "fraud-scorer"]
+    text = (example / "mlspec.yaml").read_text()
+    shutil.copy(example.parent / "mlspec.platform.yaml", folder)
+    for name, uri in folders.items():
+        shutil.copytree(example, folder / name, ignore=shutil.ignore_patterns("out", "demo"))
+        made = text.replace("to: s3://feedback/fraud-scorer", f"to: {uri}")
+        made = made.replace("name: fraud-scorer", f"name: {name}").replace("fraud.example.com", f"{name}.example.com")
+        (folder / name / "mlspec.yaml").write_text(made.replace("namespace: fraud", f"namespace: {name}"))
+    return [str(folder / name / "mlspec.yaml") for name in folders]
+
+
+def shared_in_a_run(specs: list[str]) -> list[tuple[str, str]]:
+    ran = run("lint", *specs, "--env", "production", "--format", "json")
+    found = [one for one in json.loads(ran.out)["diagnostics"] if one["id"] == "MLS754"]
+    return [(one["message"], one["help"]) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "help_"),
+    [
+        ("s3://feedback/fraud", "s3://feedback/fraud", "s3://feedback/fraud-loans-production"),
+        ("s3://feedback/fraud", "s3://feedback/fraud/loans", "s3://feedback/fraud-loans-production"),
+        ("s3://feedback/all/fraud", "s3://feedback/all", "s3://feedback/all-loans-production"),
+        ("s3://feedback/fraud", "s3://feedback/loans", None),
+        ("s3://feedback/fraud", "s3://feedback/fraud-2", None),
+    ],
+)
+def test_trap_a_copied_spec_records_the_predictions_of_another_system(
+    mine: str, other: str, help_: str | None, tmp_path: Path
+) -> None:
+    """Both monitors would measure a mixture of two models."""
+    found = shared_in_a_run(capturing(tmp_path, cards=mine, loans=other))
+    us, them = "`loans` in `production`", "`cards` in `production`"
+    if help_ is None:
+        assert found == []
+        return
+    said = f"{us} records its predictions in `{other}`, and {them} records its predictions in `{mine}`"
+    said = f"{them} and {us} both record their predictions in `{mine}`" if mine == other else said
+    assert found == [(said, f"write `to: {help_}` under `monitoring.capture`")]
+    obeyed = Path(tmp_path / "loans" / "mlspec.yaml")
+    obeyed.write_text(obeyed.read_text().replace(f"to: {other}\n", f"to: {help_}\n"))
+    assert shared_in_a_run([str(tmp_path / name / "mlspec.yaml") for name in ("cards", "loans")]) == []
+
+
+def test_a_comment_in_either_spec_allows_it(tmp_path: Path) -> None:
+    specs = capturing(tmp_path, cards="s3://feedback/x", loans="s3://feedback/x")
+    for spec_ in specs:
+        before = Path(spec_).read_text()
+        line = "to: s3://feedback/x"
+        Path(spec_).write_text(before.replace(line, f"{line}     # mlspec: ignore[MLS754] a test of both"))
+        assert shared_in_a_run(specs) == []
+        assert "suppresses nothing" not in run("lint", spec_).out
+        Path(spec_).write_text(before)

@@ -1,8 +1,8 @@
-"""Claims: what an environment takes for itself in a cluster, which no other environment or system may take as well.
+"""Claims: what an environment takes for itself, which no other environment or system may take as well.
 
-These are its objects, by their names, and the requests that its routes match. They are read from the emitted objects,
-so they include what a patch or a plugin writes. A claim is small: it holds no plan, so that a run over a thousand
-systems can compare them all.
+These are its objects, by their names, the requests that its routes match, and the folders that it writes. Objects and
+routes are read from the emitted objects, so they include what a patch or a plugin writes. A claim is small: it holds no
+plan, so that a run over a thousand systems can compare them all.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..emit.dump import plain
 from ..finding import where
 from ..record import Record
 
-__all__ = ["ROUTES", "Claims", "ObjectClaim", "RouteClaim", "claims", "requests"]
+__all__ = ["ROUTES", "Claims", "FolderClaim", "ObjectClaim", "RouteClaim", "claims", "requests"]
 
 ROUTES = ("HTTPRoute", "GRPCRoute")
 
@@ -71,6 +71,43 @@ class RouteClaim(Record):
     """The severity of a collision here, as the platform sets it; None if it or a comment turns it off."""
 
 
+class FolderClaim(Record):
+    """A folder that something writes: scores, captured predictions, or checkpoints."""
+
+    service: str
+    """The batch service; empty for what the system has once."""
+    does: str
+    """What it does with the folder, such as `writes its scores to`."""
+    they: str
+    """The same of two of them."""
+    uri: str
+    at: Span
+    """Where it is from."""
+    key: str
+    """The last key of its place."""
+    under: str
+    """The place without that key."""
+    severity: Severity | None = "error"
+    """The severity of a collision here, as the platform sets it; None if it or a comment turns it off."""
+
+    @property
+    def folder(self) -> str:
+        """The folder, with a slash at its end, so that `a/b` is below `a` and `ab` is not. A placeholder is not the
+        same folder as any text: `a/{date}` and `a/staging` are apart.
+        """
+        return f"{self.uri.rstrip('/')}/"
+
+    @property
+    def above(self) -> tuple[str, ...]:
+        """The folder and all folders that it is in, from the outermost."""
+        ends = [index + 1 for index, char in enumerate(self.folder) if char == "/"]
+        return tuple(self.folder[:end] for end in ends)
+
+    def shares(self, other: FolderClaim) -> bool:
+        """Whether one is in the other, or both are the same."""
+        return self.folder.startswith(other.folder) or other.folder.startswith(self.folder)
+
+
 class Claims(Record):
     """What one environment of one system claims."""
 
@@ -78,10 +115,16 @@ class Claims(Record):
     environment: str
     objects: tuple[ObjectClaim, ...]
     routes: tuple[RouteClaim, ...]
+    folders: tuple[FolderClaim, ...]
 
 
 def claims(
-    system: str, environment: str, cluster: Because[str] | None, namespace: object, artifacts: Iterable[Artifact]
+    system: str,
+    environment: str,
+    cluster: Because[str] | None,
+    namespace: object,
+    artifacts: Iterable[Artifact],
+    folders: Iterable[FolderClaim],
 ) -> Claims:
     """The claims of an environment. `namespace` is what its objects have their namespace from."""
     in_ = cluster.value if cluster is not None else ""
@@ -93,6 +136,7 @@ def claims(
         environment=environment,
         objects=tuple(one for one in objects if one is not None),
         routes=tuple(one for found in routes for one in found),
+        folders=tuple(folders),
     )
 
 

@@ -1,4 +1,4 @@
-"""Clashes: two owners of one thing in a cluster, and the findings that say so."""
+"""Clashes: two owners of one thing, and the findings that say so."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from ..row import Row
 from .claims import ObjectClaim, RouteClaim
 
 __all__ = [
+    "FOLDER",
     "OBJECT",
     "ROUTE",
     "Clash",
@@ -15,12 +16,15 @@ __all__ = [
     "KnownRoute",
     "Owner",
     "Place",
+    "kept_place",
+    "of_both",
     "place_of",
     "same_object",
     "same_requests",
+    "told",
 ]
 
-ROUTE, OBJECT = "MLS610", "MLS611"
+ROUTE, OBJECT, FOLDER = "MLS610", "MLS611", "MLS754"
 
 
 class Owner(Row):
@@ -44,6 +48,11 @@ class Place(Row):
         """The span, in a file that has no other line."""
         file = SourceFile(self.file, "\n" * self.line + self.text)
         return Span(file, self.line, self.column, self.end_line, self.end_column)
+
+
+def kept_place(span: Span) -> Place:
+    """A span as a run keeps it, without the text of its file."""
+    return Place(span.file.name, span.file.lines[span.line], span.line, span.column, span.end_line, span.end_column)
 
 
 class KnownObject(Row):
@@ -76,7 +85,7 @@ def place_of(claim: ObjectClaim, *, apart: bool) -> Span:
     return claim.named if apart else claim.placed
 
 
-def _told(mine: Owner, other: Owner, *, apart: bool) -> tuple[str, str]:
+def told(mine: Owner, other: Owner, *, apart: bool) -> tuple[str, str]:
     """How a message names the two."""
     if not apart:
         return f"`{mine.environment}`", f"`{other.environment}`"
@@ -85,12 +94,12 @@ def _told(mine: Owner, other: Owner, *, apart: bool) -> tuple[str, str]:
 
 def same_object(mine: Owner, pairs: list[tuple[ObjectClaim, KnownObject]], *, apart: bool) -> Diagnostic:
     one, known = min(pairs, key=lambda pair: (pair[0].kind != "Service", len(pair[0].name)))  # the best known one
-    us, them = _told(mine, known.owner, apart=apart)
+    us, them = told(mine, known.owner, apart=apart)
     more = f", and {count(len(pairs) - 1, 'more object')}" if len(pairs) > 1 else ""
     names = "give the systems different names or namespaces" if apart else "give each environment its own `namespace`"
     if one.content:
         names = "write the same `identity` in both, or use another `serviceAccount`"
-    return _finding(
+    return of_both(
         OBJECT,
         f"{us} and {them} both write the {one.kind} `{one.name}` in the namespace `{one.namespace}`{more}",
         place_of(one, apart=apart),
@@ -104,7 +113,7 @@ def same_object(mine: Owner, pairs: list[tuple[ObjectClaim, KnownObject]], *, ap
 def same_requests(mine: Owner, route: RouteClaim, clash: Clash, *, apart: bool) -> Diagnostic:
     other, hosts = clash.other, f"the host `{clash.host}`" if clash.host else "every host"
     together = not apart and mine.environment == other.owner.environment
-    us, them = (f"`{route.name}`", f"`{other.claim.name}`") if together else _told(mine, other.owner, apart=apart)
+    us, them = (f"`{route.name}`", f"`{other.claim.name}`") if together else told(mine, other.owner, apart=apart)
     if other.claim.kind == route.kind:
         said = f"the routes of {us} and {them} match {hosts} and {_in_words(route.kind, clash.match)}"
         note = "gets all of these requests; the other one is accepted, too, and silently gets none"
@@ -118,7 +127,7 @@ def same_requests(mine: Owner, route: RouteClaim, clash: Clash, *, apart: bool) 
     if route.kind == other.claim.kind and {*route.matches} != {*other.claim.matches}:
         ways.append("list only what the other one lacks under `container.routes`")
     ways += [] if together else ["name their clusters with `cluster` if they differ"]
-    return _finding(
+    return of_both(
         ROUTE,
         f"{said} of the gateway `{'/'.join(route.gateway[1:])}`",
         route.places[_index(route, clash.host)],
@@ -143,7 +152,7 @@ def _index(route: RouteClaim, host: str) -> int:
     return route.hosts.index(host) if host in route.hosts else 0
 
 
-def _finding(
+def of_both(
     id_: str,
     message: str,
     at: Span,
@@ -152,6 +161,7 @@ def _finding(
     help_: str,
     owners: tuple[Owner, ...],
 ) -> Diagnostic:
+    """A finding at one of two places; the owners say which environments it is about."""
     place, label = other
     known = place if isinstance(place, Span) else place.span()
     return Diagnostic(

@@ -1,4 +1,4 @@
-"""Collisions: what two environments, or two systems of one run, both claim in a cluster.
+"""Collisions: what two environments, or two systems of one run, both claim.
 
 Rules of routes (Gateway API, apis/v1/httproute_types.go): of two routes that match equally well, the older one gets all
 requests, then the first by namespace and name. Both are accepted. An HTTPRoute and a GRPCRoute may not share a host
@@ -13,13 +13,27 @@ from typing import TypeVar
 from ..diagnostics import Diagnostic, Severity, Span
 from ..inputs import Input
 from ..system import MLSystem
-from .claims import Claims, ObjectClaim, RouteClaim, requests
-from .clashes import OBJECT, ROUTE, Clash, KnownObject, KnownRoute, Owner, Place, place_of, same_object, same_requests
+from .claims import Claims, FolderClaim, ObjectClaim, RouteClaim, requests
+from .clashes import (
+    FOLDER,
+    OBJECT,
+    ROUTE,
+    Clash,
+    KnownObject,
+    KnownRoute,
+    Owner,
+    Place,
+    kept_place,
+    place_of,
+    same_object,
+    same_requests,
+)
+from .folders import Writers
 from .lint import severities
 
 __all__ = ["Ledger", "between_environments", "graded", "shared_host"]
 
-AnyClaim = TypeVar("AnyClaim", ObjectClaim, RouteClaim)
+AnyClaim = TypeVar("AnyClaim", ObjectClaim, RouteClaim, FolderClaim)
 
 
 def between_environments(all_: Iterable[Claims]) -> Iterator[Diagnostic]:
@@ -45,6 +59,7 @@ def graded(all_: Iterable[Claims], system: MLSystem, input_: Input, today: str |
         claims.but(
             objects=_with(claims.objects, of(OBJECT, (one.named for one in claims.objects))),
             routes=_with(claims.routes, of(ROUTE, (one.places[0] for one in claims.routes))),
+            folders=_with(claims.folders, of(FOLDER, (one.at for one in claims.folders))),
         )
         for claims in all_
     )
@@ -61,13 +76,17 @@ class Ledger:
 
     def __init__(self) -> None:
         self._book = _Book(apart=True)
+        self._writers = Writers()
 
     def add(self, all_: Iterable[Claims]) -> list[Diagnostic]:
         """Add a system; returns its collisions with the systems before it."""
         known = tuple(all_)
-        found = [one for claims in known for one in (*self._book.objects(claims), *self._book.routes(claims))]
+        found: list[Diagnostic] = []
+        for claims in known:
+            found += [*self._book.objects(claims), *self._book.routes(claims), *self._writers.among(claims)]
         for claims in known:
             self._book.keep(claims)
+            self._writers.keep(claims)
         return found
 
 
@@ -96,8 +115,7 @@ class _Book:
     def _kept(self, span: Span) -> Span | Place:
         if not self.apart:
             return span  # of the file that the finding is in, so that both places are shown together
-        text = span.file.lines[span.line]
-        return Place(span.file.name, text, span.line, span.column, span.end_line, span.end_column)
+        return kept_place(span)
 
     def objects(self, claims: Claims) -> Iterator[Diagnostic]:
         """One finding for each owner that writes the same objects."""

@@ -1,8 +1,9 @@
-"""Folders that two of a system's environments or services write: scores, captured predictions, and checkpoints.
+"""Folders that two writers share: scores, captured predictions, and checkpoints.
 
 What is in a folder does not say who wrote it. So the last writer of a file silently replaces what the others wrote, and
-what reads a folder, which it does with everything below it, takes the work of all for that of one. The tables of the
-feature store are not here, because each environment has its own folder below theirs.
+what reads a folder, which it does with everything below it, takes the work of all for that of one. The writers are
+services, environments, and the systems of one run. The tables of the feature store are not here, because each
+environment has its own folder below theirs.
 """
 
 from __future__ import annotations
@@ -10,85 +11,102 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..because import Because, Unavailable
-from ..diagnostics import Diagnostic
-from ..finding import Refusal, finding, where
+from ..diagnostics import Diagnostic, Span
+from ..finding import Refusal, where
 from ..plan import Plan
 from ..plan.serving.recording import capture_of
-from ..record import Record
+from ..row import Row
+from .claims import NOWHERE, Claims, FolderClaim
+from .clashes import FOLDER, Owner, Place, kept_place, of_both, told
 
-__all__ = ["shared_folders"]
-
-
-class Folder(Record):
-    """A folder that something writes."""
-
-    environment: str
-    service: str
-    """The batch service; empty for what the system has once."""
-    does: str
-    """What it does with the folder, such as `writes its scores to`."""
-    they: str
-    """The same of two of them."""
-    uri: Because[str]
-    key: str
-    """The last key of its place."""
-    under: str
-    """The place without that key."""
-
-    @property
-    def parts(self) -> str:
-        """The folder, with a slash at its end, so that `a/b` is below `a` and `ab` is not. A placeholder is not the
-        same folder as any text: `a/{date}` and `a/staging` are apart.
-        """
-        return f"{self.uri.value.rstrip('/')}/"
-
-    def shares(self, other: Folder) -> bool:
-        """Whether one is in the other, or both are the same."""
-        return self.parts.startswith(other.parts) or other.parts.startswith(self.parts)
+__all__ = ["Writers", "folders", "shared_folders"]
 
 
-def shared_folders(plans: Iterable[Plan]) -> Iterator[Diagnostic]:
+class Writer(Row):
+    """A folder, and who writes it."""
+
+    owner: Owner
+    claim: FolderClaim
+    place: Place | None = None
+    """Where the folder is from, of a writer whose file is not kept."""
+
+
+def shared_folders(all_: Iterable[Claims]) -> Iterator[Diagnostic]:
     """One finding for each writer of a folder that another service writes, or a service of another environment."""
-    known: list[Folder] = []
-    for plan in plans:
-        own: list[Folder] = []
-        for folder in _folders(plan):
-            among = _first(folder, own)
+    known: list[Writer] = []
+    for claims in all_:
+        own: list[Writer] = []
+        for writer in _writers(claims):
+            among = _first(writer, own)
             if among is not None:
-                yield _shared(folder, among, both=False)
-            before = _first(folder, known)
+                yield _within(writer, among, both=False)
+            before = _first(writer, known)
             if before is not None:
-                yield _shared(folder, before, both=among is not None)
-            own.append(folder)
+                yield _within(writer, before, both=among is not None)
+            own.append(writer)
         known += own
 
 
-def _first(folder: Folder, others: Iterable[Folder]) -> Folder | None:
+def _writers(claims: Claims) -> list[Writer]:
+    owner = Owner(claims.system, claims.environment)
+    return [Writer(owner, folder) for folder in claims.folders]
+
+
+def _first(writer: Writer, others: Iterable[Writer]) -> Writer | None:
     """Who writes the folder as well: preferably the same service in another environment."""
-    found = [other for other in others if folder.shares(other)]
-    return min(found, key=lambda other: (other.service, other.key) != (folder.service, folder.key), default=None)
+    mine = writer.claim
+    found = [other for other in others if mine.shares(other.claim)]
+    return min(found, key=lambda one: (one.claim.service, one.claim.key) != (mine.service, mine.key), default=None)
 
 
-def _folders(plan: Plan) -> list[Folder]:
+class Writers:
+    """The folders of all systems of a run so far, without the texts of their files."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, Writer] = {}
+        self._above: dict[str, Writer] = {}
+        """The first folder that is in each folder."""
+
+    def among(self, claims: Claims) -> Iterator[Diagnostic]:
+        """One finding for each folder that another system writes."""
+        for mine in _writers(claims):
+            other = self._other(mine.claim)
+            if other is not None and mine.claim.severity is not None and other.claim.severity is not None:
+                yield _apart(mine, other).but(severity=mine.claim.severity)
+
+    def _other(self, claim: FolderClaim) -> Writer | None:
+        outer = next((self._folders[folder] for folder in claim.above if folder in self._folders), None)
+        return outer or self._above.get(claim.folder)
+
+    def keep(self, claims: Claims) -> None:
+        """Keep the folders of an environment, for those after it."""
+        for writer in _writers(claims):
+            kept = Writer(writer.owner, writer.claim.but(at=NOWHERE), kept_place(writer.claim.at))
+            self._folders.setdefault(writer.claim.folder, kept)
+            for folder in writer.claim.above:
+                self._above.setdefault(folder, kept)
+
+
+def folders(plan: Plan) -> tuple[FolderClaim, ...]:
     """The folders that an environment writes, but none that something is wrong with: that is reported already."""
-    found = []
+    found: list[FolderClaim] = []
     for read in (_outputs, _capture, _learned):
         try:
             found += read(plan)
         except (Unavailable, Refusal):
             continue
-    return found
+    return tuple(found)
 
 
-def _outputs(plan: Plan) -> list[Folder]:
+def _outputs(plan: Plan) -> list[FolderClaim]:
     shorthand = where(plan.system.metadata.name)  # `serving` has no name of its own
     return [
-        Folder(
-            environment=plan.name,
+        FolderClaim(
             service=name,
             does="writes its scores to",
             they="write their scores to",
-            uri=batch.part.output.uri,
+            uri=batch.part.output.uri.value,
+            at=_place(batch.part.output.uri),
             key="uri",
             under="serving.output" if where(batch.part.own_name) == shorthand else batch.part.output.spec_path,
         )
@@ -96,15 +114,15 @@ def _outputs(plan: Plan) -> list[Folder]:
     ]
 
 
-def _capture(plan: Plan) -> list[Folder]:
+def _capture(plan: Plan) -> list[FolderClaim]:
     found = [capture_of(plan, service.part) for service in plan.online.values()]
     return [
-        Folder(
-            environment=plan.name,
+        FolderClaim(
             service="",
             does="records its predictions in",
             they="record their predictions in",
-            uri=capture.to,
+            uri=capture.to.value,
+            at=_place(capture.to),
             key="to",
             under="monitoring.capture",
         )
@@ -113,63 +131,88 @@ def _capture(plan: Plan) -> list[Folder]:
     ][:1]
 
 
-def _learned(plan: Plan) -> list[Folder]:
+def _learned(plan: Plan) -> list[FolderClaim]:
     if plan.learning is None:
         return []
     return [
-        Folder(
-            environment=plan.name,
+        FolderClaim(
             service="",
             does="writes its checkpoints to",
             they="write their checkpoints to",
-            uri=plan.learning.part.to,
+            uri=plan.learning.part.to.value,
+            at=_place(plan.learning.part.to),
             key="to",
             under="retraining.online",
         )
     ]
 
 
+def _place(uri: Because[str]) -> Span:
+    return where(uri) or NOWHERE
+
+
 _CAPTURED = (
-    "readers look into folders, and a record does not say which environment made it, so drift and quality would be "
-    "those of a mixture"
+    "readers look into folders, and a record does not say which {} made it, so drift and quality would be those of a "
+    "mixture"
 )
 _REPLACED = "the last one that writes a file silently replaces the file of the other, and readers look into folders"
 
 
-def _shared(mine: Folder, other: Folder, *, both: bool) -> Diagnostic:
-    """`both`: whether another service of its own environment has the same folder as well."""
-    here, there = mine.uri, other.uri
-    us, them = _names(mine, other)
-    alone = mine.environment == other.environment
-    if mine.does == other.does:
-        said = f"{us} {mine.does} `{here.value}`, and {them} {mine.does.rpartition(' ')[2]} `{there.value}`"
-        said = f"{them} and {us} both {mine.they} `{here.value}`" if here.value == there.value else said
-    else:
-        said = f"{us} {mine.does} `{here.value}`, and {them} {other.does} `{there.value}`"
-    service = mine.service if both or mine.service != other.service else ""
-    name = "-".join(filter(None, (service, "" if alone else mine.environment))) or mine.under.rpartition(".")[2]
-    within = "" if alone else f" of the environment `{mine.environment}`"
-    return finding(
-        "MLS754",
+def _within(mine: Writer, other: Writer, *, both: bool) -> Diagnostic:
+    """A finding between two environments or services of a system. `both`: whether another service of its own
+    environment has the same folder as well.
+    """
+    environments = tuple(dict.fromkeys((other.owner.environment, mine.owner.environment)))
+    alone = len(environments) == 1
+    service = mine.claim.service if both or mine.claim.service != other.claim.service else ""
+    name = "-".join(filter(None, (service, "" if alone else mine.owner.environment)))
+    return _shared(
+        mine,
+        other,
+        _names(mine, other),
+        name or mine.claim.under.rpartition(".")[2],
+        "" if alone else f" of the environment `{mine.owner.environment}`",
+        "environment",
+    ).but(environments=environments)
+
+
+def _apart(mine: Writer, other: Writer) -> Diagnostic:
+    """A finding between two systems."""
+    name = "-".join(dict.fromkeys(filter(None, (mine.claim.service, *mine.owner))))
+    found = _shared(mine, other, told(mine.owner, other.owner, apart=True), name, "", "system")
+    return found.but(environments=(mine.owner.environment,))
+
+
+def _shared(mine: Writer, other: Writer, names: tuple[str, str], name: str, within: str, what: str) -> Diagnostic:
+    us, them = names
+    one, two = mine.claim, other.claim
+    said = f"{us} {one.does} `{one.uri}`, and {them} {two.does} `{two.uri}`"
+    if (one.does, one.uri) == (two.does, two.uri):
+        said = f"{them} and {us} both {one.they} `{one.uri}`"
+    captured = one.under == two.under == "monitoring.capture"
+    return of_both(
+        FOLDER,
         said,
-        here,
-        others=() if where(here) == where(there) else ((there, f"where {them} {other.does.partition(' ')[0]}"),),
-        note=_CAPTURED if mine.key == other.key == "to" and mine.under == other.under else _REPLACED,
-        help=f"write `{mine.key}: {_quoted(_apart(here.value, there.value, name))}` under `{mine.under}`{within}",
-    ).but(environments=tuple(dict.fromkeys((other.environment, mine.environment))))
+        one.at,
+        (other.place or two.at, f"where {them} {two.does.partition(' ')[0]}"),
+        _CAPTURED.format(what) if captured else _REPLACED,
+        f"write `{one.key}: {_quoted(_next_to(one.uri, two.uri, name))}` under `{one.under}`{within}",
+        (),
+    )
 
 
-def _names(mine: Folder, other: Folder) -> tuple[str, str]:
-    """How a message names the two: by what distinguishes them."""
-    if mine.environment == other.environment:
-        return f"`{mine.service or mine.under}`", f"`{other.service or other.under}`"
-    if (mine.service, mine.under) == (other.service, other.under):
-        return f"`{mine.environment}`", f"`{other.environment}`"
-    us, them = (f"`{one.service or one.under}` in `{one.environment}`" for one in (mine, other))
+def _names(mine: Writer, other: Writer) -> tuple[str, str]:
+    """How a message names two writers of a system: by what distinguishes them."""
+    one, two = mine.claim, other.claim
+    if mine.owner.environment == other.owner.environment:
+        return f"`{one.service or one.under}`", f"`{two.service or two.under}`"
+    if (one.service, one.under) == (two.service, two.under):
+        return f"`{mine.owner.environment}`", f"`{other.owner.environment}`"
+    us, them = (f"`{w.claim.service or w.claim.under}` in `{w.owner.environment}`" for w in (mine, other))
     return us, them
 
 
-def _apart(mine: str, other: str, name: str) -> str:
+def _next_to(mine: str, other: str, name: str) -> str:
     """A folder next to the outer one of two, or next to the one that the dates are in."""
     before, placeholder, _ = mine.partition("{")
     outer = min(mine, other, key=len).rstrip("/")

@@ -26,12 +26,17 @@ class Outline(Record):
     """The gateways of its routes, with the kind of route."""
     rivals: tuple[str, ...]
     """The same with the other kind, which may not share a host with it."""
+    folders: tuple[str, ...]
+    """The folders that it writes."""
+    above: tuple[str, ...]
+    """These folders, and all that they are in."""
 
 
 def outline(all_: Iterable[Claims]) -> Outline:
     """The outline of a system's claims."""
     known = tuple(all_)
     routes = [route for claims in known for route in claims.routes]
+    folders = [folder for claims in known for folder in claims.folders]
     objects: dict[str, str] = {}
     for one in (one for claims in known for one in claims.objects):
         agreed = objects.setdefault(one.key, one.content)
@@ -41,6 +46,8 @@ def outline(all_: Iterable[Claims]) -> Outline:
         requests=tuple(repr(key) for route in routes for key in requests(route)),
         listeners=tuple(dict.fromkeys(repr((route.gateway, route.kind)) for route in routes)),
         rivals=tuple(dict.fromkeys(repr((route.gateway, _other(route))) for route in routes)),
+        folders=tuple(dict.fromkeys(one.folder for one in folders)),
+        above=tuple(dict.fromkeys(folder for one in folders for folder in one.above)),
     )
 
 
@@ -55,6 +62,8 @@ class _Outlines:
         self._objects: dict[str, str] = {}
         self._requests: set[str] = set()
         self._listeners: set[str] = set()
+        self._folders: set[str] = set()
+        self._above: set[str] = set()
 
     def add(self, one: Outline) -> bool:
         """Add a system; returns whether it may collide with one before it."""
@@ -62,10 +71,14 @@ class _Outlines:
         self._objects.update(one.objects)
         self._requests.update(one.requests)
         self._listeners.update(one.listeners)
+        self._folders.update(one.folders)
+        self._above.update(one.above)
         return may
 
     def _may(self, one: Outline) -> bool:
         if not self._requests.isdisjoint(one.requests) or not self._listeners.isdisjoint(one.rivals):
+            return True
+        if not self._folders.isdisjoint(one.above) or not self._above.isdisjoint(one.folders):
             return True
         shared = self._objects.keys() & one.objects.keys()
         return any(not one.objects[key] or one.objects[key] != self._objects[key] for key in shared)

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...compiler.check.claims import Claims, ObjectClaim, RouteClaim
+from ...compiler.check.claims import Claims, FolderClaim, ObjectClaim, RouteClaim
 from ...compiler.diagnostics import Diagnostic, Edit, Fix, Label, SourceFile, Span
 from ...compiler.record import Record
 
 __all__ = ["Packer", "unpacked"]
 
 _RECORDS: dict[str, type[Record]] = {
-    one.__name__: one for one in (Claims, Diagnostic, Edit, Fix, Label, ObjectClaim, RouteClaim)
+    one.__name__: one for one in (Claims, Diagnostic, Edit, Fix, FolderClaim, Label, ObjectClaim, RouteClaim)
 }
 _RECORD, _SPAN = "is", "at"
 

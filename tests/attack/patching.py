@@ -26,7 +26,7 @@ def written(environment: Environment, kind: str, name: str, patch: Mapping) -> b
     bundle, found = link(environment.emitted, system, layered, "mlspec.yaml", kinds)
     for one in found:
         assert one.severity == "info" or one.span.file.text, (patch, one)
-    claims("x", environment.name, environment.plan.cluster, environment.plan.namespace, bundle.artifacts)
+    claims("x", environment.name, environment.plan.cluster, environment.plan.namespace, bundle.artifacts, ())
     if any(one.severity == "error" for one in found):
         return False
     for file in bundle.files():

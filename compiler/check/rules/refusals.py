@@ -217,11 +217,12 @@ REFUSALS: dict[str, Explanation] = {
         """
     ),
     "MLS754": explained(
-        """Two environments or services that write one folder.
+        """Two environments, services, or systems that write one folder.
 
         Why: what is in a folder does not say who wrote it. A batch run of a test replaces the scores of production
-        silently. Drift and quality would be measured on the requests of tests as well. Folders below each other count
-        as one, because readers look into folders. A placeholder such as `{date}` is no place of its own: both have it.
+        silently. Drift and quality would be measured on the requests of tests as well, or on those of the system whose
+        spec was copied. Folders below each other count as one, because readers look into folders. A placeholder such as
+        `{date}` is no place of its own: both have it. All systems of a run are compared.
 
         Bad:
             monitoring:
