@@ -49,7 +49,7 @@ class Ages:
         self._failed: dict[Monitor, str] = {}
 
     def watch(self, ended: Event, clock: Callable[[], float]) -> None:
-        """Look until the end. A bug ends the whole process, because nobody would notice that only this stands still."""
+        """Look until the end. A bug ends the whole process, because no one would notice that only this stands still."""
         pause = min((one.every for one in self._ages), default=60.0) / 4
         try:
             while not ended.wait(pause):
