@@ -237,11 +237,19 @@ ROUTES = st.builds(
     st.lists(NAMES, min_size=1, max_size=2, unique=True),
 )
 FOLDERS = st.builds(
-    lambda steps, end: FolderClaim(
-        service="", does="writes to", they="write to", uri="s3://" + "/".join(steps) + end, at=AT, key="to", under="x"
+    lambda steps, table: FolderClaim(
+        service="",
+        does="writes to",
+        they="write to",
+        uri="s3://" + "/".join(steps),
+        folder="s3://" + "/".join(steps) + "/",
+        table=table,
+        at=AT,
+        key="to",
+        under="x",
     ),
     st.lists(NAMES, min_size=1, max_size=3),
-    st.sampled_from(["", "/"]),
+    st.booleans(),
 )
 CLAIMS = st.lists(
     st.builds(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from .batch import compiled, spec
-from .support import EXAMPLES, run
+from .support import EXAMPLES, dumped, run
 
 BATCH = spec()["serving"]
 
@@ -94,6 +94,72 @@ def test_the_only_service_of_a_system_may_have_a_name(tmp_path: Path) -> None:
     made = services(nightly="s3://shop/out/") | {"environments": {"dev": {"namespace": "dev"}, "live": {}}}
     [(_, help_)] = shared(tmp_path, made)
     assert help_ == "write `uri: s3://shop/out-live/` under `services.nightly.output` of the environment `live`"
+
+
+# Stores
+
+MINIO = {"kind": "s3", "secret": "store", "region": "eu-central-1"}
+AZURE = {"kind": "azure", "secret": "store", "account": "prodml"}
+
+
+@pytest.mark.parametrize(
+    ("access", "uri", "changed_", "clusters", "apart"),
+    [
+        (MINIO, "s3://out/{date}/", {"endpoint": "https://minio.dev.example.com"}, False, True),
+        (MINIO, "s3://out/{date}/", {"region": "us-east-1"}, False, False),  # a bucket is one in all regions
+        ({**MINIO, "endpoint": "http://minio.data.svc:9000"}, "s3://out/{date}/", {}, False, False),
+        ({**MINIO, "endpoint": "http://minio.data.svc:9000"}, "s3://out/{date}/", {}, True, True),
+        ({**MINIO, "endpoint": "https://minio.example.com"}, "s3://out/{date}/", {}, True, False),
+        (AZURE, "azure://out/{date}/", {"account": "devml"}, False, True),
+        (AZURE, "azure://out/{date}/", {}, False, False),
+    ],
+    ids=["endpoint", "region", "one cluster", "two clusters", "a public endpoint", "account", "one account"],
+)
+def test_trap_two_stores_that_have_a_folder_of_the_same_name(
+    access: dict[str, Any], uri: str, changed_: dict[str, Any], clusters: bool, apart: bool, tmp_path: Path
+) -> None:
+    """An environment with a store of its own was refused because the names of its buckets are the same."""
+    environments: dict[str, Any] = {"dev": {"namespace": "dev", "spec": {"access": {"store": changed_}}}, "live": {}}
+    for name, one in environments.items() if clusters else ():
+        one["cluster"] = name
+    made = spec(access__store=access, serving__input__uri="s3://in/", environments=environments)
+    named = {"dev": {"cloud": "eks"}, "live": {"cloud": "eks"}}
+    head = {"apiVersion": "mlspec/v1", "kind": "Platform"}
+    (tmp_path / "mlspec.platform.yaml").write_text(dumped(head | ({"clusters": named} if clusters else {})))
+    made["serving"]["output"]["uri"] = uri
+    made["releases"]["lightgbm"]["artifact"].pop("access")
+    made["serving"]["input"].pop("access")
+    found = [one.id for one in compiled(tmp_path, made).found if one.severity == "error"]
+    assert found == ([] if apart else ["MLS754"])
+
+
+@pytest.mark.parametrize("uri", ["s3a://a/out/", "s3n://a/out/x/"])
+def test_trap_one_folder_has_several_schemes(uri: str, tmp_path: Path) -> None:
+    assert shared(tmp_path, two("s3://a/out/", uri))
+
+
+KAFKA = {"kind": "kafka", "brokers": ["kafka.example.com:9092"], "secret": "kafka"}
+
+
+def test_trap_a_topic_is_no_folder(tmp_path: Path) -> None:
+    """Two services may write one topic, and a run replaces nothing in it."""
+    made = services(a="kafka://kafka.example.com:9092/scores", b="kafka://kafka.example.com:9092/scores")
+    made["access"]["broker"] = KAFKA
+    for service in made["services"].values():
+        service["output"] |= {"access": "broker", "format": "avro"}
+    found = compiled(tmp_path, made).found
+    assert [one.id for one in found if one.id in ("MLS754", "MLS718")] == []
+
+
+def test_trap_services_may_add_to_one_table(tmp_path: Path) -> None:
+    """Each commit adds files. A test that adds scores to the table of production is another thing."""
+    made = services(a="s3://a/scores/", b="s3://a/scores/")
+    for service in made["services"].values():
+        service["output"]["format"] = "iceberg"
+    assert shared(tmp_path, made) == []
+    tables = two("s3://a/scores/", "s3://a/scores/")
+    tables["serving"]["output"]["format"] = "iceberg"
+    assert shared(tmp_path, tables)
 
 
 # Systems of one run

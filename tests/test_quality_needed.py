@@ -170,3 +170,15 @@ def test_trap_a_bound_needs_labels_and_the_data_has_none(name: str, changes: dic
     spec.write_text(text)
     errors = [one for one in mlspec.lint(spec) if one.severity == "error" and one.id == "MLS009"]
     assert [one.message for one in errors] == [f"`{name}` is measured with labels, and the data has none"]
+
+
+def test_the_process_reads_labels_only_with_an_access_for_their_store(tmp_path: Path) -> None:
+    """An image of the author knows what to do with the keys of another server; the process of mlspec does not."""
+    result_of(tmp_path, access="")
+    spec = tmp_path / "spec" / "mlspec.yaml"
+    lake = "  lake: {kind: tcp, host: minio.data.svc, ports: [9000], secret: minio, keys: {AWS_ACCESS_KEY_ID: user}}\n"
+    text, times = re.subn(r"^  lake: .*\n", lake, spec.read_text(), count=1, flags=re.MULTILINE)
+    assert times == 1
+    spec.write_text(text)
+    wrong = [one for one in mlspec.lint(spec) if one.message == "the access `lake` does not work for `s3://`"]
+    assert "      uri: s3://lake/chargebacks" in [text.split("\n")[one.span.line - 1] for one in wrong]

@@ -81,6 +81,12 @@ class FolderClaim(Record):
     they: str
     """The same of two of them."""
     uri: str
+    folder: str
+    """Where that is, with a slash at its end, so that `a/b` is below `a` and `ab` is not. A placeholder is not the same
+    folder as any text: `a/{date}` and `a/staging` are apart.
+    """
+    table: bool
+    """Whether it is a table that several writers may add to, each with a commit."""
     at: Span
     """Where it is from."""
     key: str
@@ -91,17 +97,11 @@ class FolderClaim(Record):
     """The severity of a collision here, as the platform sets it; None if it or a comment turns it off."""
 
     @property
-    def folder(self) -> str:
-        """The folder, with a slash at its end, so that `a/b` is below `a` and `ab` is not. A placeholder is not the
-        same folder as any text: `a/{date}` and `a/staging` are apart.
-        """
-        return f"{self.uri.rstrip('/')}/"
-
-    @property
     def above(self) -> tuple[str, ...]:
         """The folder and all folders that it is in, from the outermost."""
-        ends = [index + 1 for index, char in enumerate(self.folder) if char == "/"]
-        return tuple(self.folder[:end] for end in ends)
+        store, _, path = self.folder.partition("://")
+        ends = [index + 1 for index, char in enumerate(path) if char == "/"]
+        return tuple(f"{store}://{path[:end]}" for end in ends)
 
     def shares(self, other: FolderClaim) -> bool:
         """Whether one is in the other, or both are the same."""

@@ -15,11 +15,16 @@ from ..diagnostics import Diagnostic, Span
 from ..finding import Refusal, where
 from ..plan import Plan
 from ..plan.serving.recording import capture_of
+from ..plan.stores import folder_of
 from ..row import Row
 from .claims import NOWHERE, Claims, FolderClaim
 from .clashes import FOLDER, Owner, Place, kept_place, of_both, told
 
-__all__ = ["Writers", "folders", "shared_folders"]
+__all__ = ["TABLES", "Writers", "folders", "shared_folders"]
+
+
+TABLES = ("delta", "iceberg")
+"""Formats that keep writers apart themselves: a commit adds files, or replaces them as a whole."""
 
 
 class Writer(Row):
@@ -55,8 +60,14 @@ def _writers(claims: Claims) -> list[Writer]:
 def _first(writer: Writer, others: Iterable[Writer]) -> Writer | None:
     """Who writes the folder as well: preferably the same service in another environment."""
     mine = writer.claim
-    found = [other for other in others if mine.shares(other.claim)]
+    found = [other for other in others if mine.shares(other.claim) and not _both_add(writer, other)]
     return min(found, key=lambda one: (one.claim.service, one.claim.key) != (mine.service, mine.key), default=None)
+
+
+def _both_add(one: Writer, other: Writer) -> bool:
+    """Whether both commit to tables, as services of one environment or systems may do on purpose."""
+    apart = one.owner.system == other.owner.system and one.owner.environment != other.owner.environment
+    return one.claim.table and other.claim.table and not apart
 
 
 class Writers:
@@ -71,7 +82,9 @@ class Writers:
         """One finding for each folder that another system writes."""
         for mine in _writers(claims):
             other = self._other(mine.claim)
-            if other is not None and mine.claim.severity is not None and other.claim.severity is not None:
+            if other is None or _both_add(mine, other):
+                continue
+            if mine.claim.severity is not None and other.claim.severity is not None:
                 yield _apart(mine, other).but(severity=mine.claim.severity)
 
     def _other(self, claim: FolderClaim) -> Writer | None:
@@ -98,53 +111,56 @@ def folders(plan: Plan) -> tuple[FolderClaim, ...]:
     return tuple(found)
 
 
-def _outputs(plan: Plan) -> list[FolderClaim]:
+def _outputs(plan: Plan) -> Iterator[FolderClaim]:
     shorthand = where(plan.system.metadata.name)  # `serving` has no name of its own
-    return [
-        FolderClaim(
-            service=name,
-            does="writes its scores to",
-            they="write their scores to",
-            uri=batch.part.output.uri.value,
-            at=_place(batch.part.output.uri),
-            key="uri",
-            under="serving.output" if where(batch.part.own_name) == shorthand else batch.part.output.spec_path,
-        )
-        for name, batch in plan.batch.items()
-    ]
+    for name, batch in plan.batch.items():
+        output = batch.part.output
+        under = "serving.output" if where(batch.part.own_name) == shorthand else output.spec_path
+        table = output.format.value in TABLES
+        yield from _claim(plan, SCORES, output.uri, output.access, (under, "uri"), service=name, table=table)
 
 
-def _capture(plan: Plan) -> list[FolderClaim]:
+def _capture(plan: Plan) -> Iterator[FolderClaim]:
     found = [capture_of(plan, service.part) for service in plan.online.values()]
-    return [
-        FolderClaim(
-            service="",
-            does="records its predictions in",
-            they="record their predictions in",
-            uri=capture.to.value,
-            at=_place(capture.to),
-            key="to",
-            under="monitoring.capture",
-        )
-        for capture in found
-        if capture is not None
-    ][:1]
+    for capture in [one for one in found if one is not None][:1]:
+        yield from _claim(plan, PREDICTIONS, capture.to, capture.access, ("monitoring.capture", "to"))
 
 
-def _learned(plan: Plan) -> list[FolderClaim]:
-    if plan.learning is None:
-        return []
-    return [
-        FolderClaim(
-            service="",
-            does="writes its checkpoints to",
-            they="write their checkpoints to",
-            uri=plan.learning.part.to.value,
-            at=_place(plan.learning.part.to),
-            key="to",
-            under="retraining.online",
+def _learned(plan: Plan) -> Iterator[FolderClaim]:
+    if plan.learning is not None:
+        part = plan.learning.part
+        yield from _claim(plan, CHECKPOINTS, part.to, part.access, ("retraining.online", "to"))
+
+
+SCORES = ("writes its scores to", "write their scores to")
+PREDICTIONS = ("records its predictions in", "record their predictions in")
+CHECKPOINTS = ("writes its checkpoints to", "write their checkpoints to")
+
+
+def _claim(
+    plan: Plan,
+    does: tuple[str, str],
+    uri: Because[str],
+    access: Because[str] | None,
+    place: tuple[str, str],
+    *,
+    service: str = "",
+    table: bool = False,
+) -> Iterator[FolderClaim]:
+    """The claim of a folder; none of a topic or another thing that takes what all writers send."""
+    folder = folder_of(plan, uri.value, access)
+    if folder is not None:
+        yield FolderClaim(
+            service=service,
+            does=does[0],
+            they=does[1],
+            uri=uri.value,
+            folder=folder,
+            table=table,
+            at=_place(uri),
+            key=place[1],
+            under=place[0],
         )
-    ]
 
 
 def _place(uri: Because[str]) -> Span:

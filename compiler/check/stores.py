@@ -53,8 +53,13 @@ def _parts(thing: object) -> Iterator[Part]:
 
 
 def _of_the_monitor(plan: Plan) -> None:
-    """The access of the process that measures, which reads predictions, labels, and the reference with it."""
+    """The accesses of the process that measures, which reads predictions, labels, and the reference itself."""
     own, measuring = plan.system.monitoring.access, plan.measuring
-    for uri in measuring.uris if own is not None and measuring is not None else ():
+    if measuring is None:
+        return
+    labels = measuring.labels
+    if own is None and labels is not None and labels.uri is not None and labels.access is not None:
+        check_store(plan, labels.uri, labels.access)
+    for uri in measuring.uris if own is not None else ():
         assert own is not None
         check_store(plan, uri, own)

@@ -13,7 +13,9 @@ from ...catalog.load import Change, changes
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan, cron
+from ...plan.stores import holds_folders
 from ...system import BatchService, MLSystem
+from ..folders import TABLES
 from ..lint import rule
 
 __all__ = ["hour_that_clocks_change", "runs_in_one_folder", "step_that_does_not_divide"]
@@ -138,10 +140,6 @@ def step_that_does_not_divide(system: MLSystem, _: Plan) -> Iterator[Diagnostic]
             )
 
 
-_TABLES = ("delta", "iceberg")
-"""Formats that keep the runs apart themselves: a commit adds files, or replaces them as a whole."""
-
-
 @rule("MLS718", "warning", "services.*.schedule", "services.*.output.uri", "services.*.output.format")
 def runs_in_one_folder(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Batch runs that write the same folder.
@@ -168,9 +166,11 @@ def runs_in_one_folder(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
             output: {uri: "s3://lake/scores/{run}/"}
     """
     for service in system.services.values():
-        if not isinstance(service, BatchService) or service.output.format.value in _TABLES:
+        if not isinstance(service, BatchService) or service.output.format.value in TABLES:
             continue
         uri, daily = service.output.uri, _runs_a_day(service.schedule.value)
+        if not holds_folders(uri.value):
+            continue
         if daily == 0 or "{run}" in uri.value or (daily == 1 and "{date}" in uri.value):
             continue
         dated = "{date}" in uri.value
