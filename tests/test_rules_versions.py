@@ -49,6 +49,42 @@ def test_pinned_labels(rows: str, labels: str, unlabeled: str, starts: str, want
     assert [id_ for id_ in ids if findings(tmp_path / id_, id_, fragment)] == ([wanted] if wanted else [])
 
 
+JOINED = """
+data:
+  sources:
+    - {name: impressions, owner: feed, %s}
+    - {name: items, owner: catalog, version: {kind: as-of-run}, ingestion: batch}
+    - {name: clicks, owner: feed, %s}
+  columns:
+    - {name: at, dtype: timestamp, from: impressions}
+    - {name: price, dtype: float64, min: 0, from: items}
+    - {name: clicked, dtype: bool, from: %s, available: after-outcome}
+    - {name: clicked_at, dtype: timestamp, from: %s, available: after-outcome}
+  labels: {column: clicked, source: %s, unlabeled: negative}
+  split: {strategy: %s}
+retraining: {schedule: "0 3 * * 1"}
+"""
+BY_TIME, AT_RANDOM = "temporal, column: at", "random"
+
+
+@pytest.mark.parametrize(
+    ("rows", "clicks", "source", "split", "wanted"),
+    [
+        (PINNED, PINNED, "impressions", BY_TIME, []),
+        (PINNED, PINNED, "impressions", AT_RANDOM, []),
+        (PINNED, PINNED, "clicks", BY_TIME, []),
+        (RUN, PINNED, "clicks", BY_TIME, ["impressions"]),
+        (RUN, PINNED, "clicks", AT_RANDOM, ["impressions"]),
+    ],
+)
+def test_trap_a_source_that_is_joined_adds_no_rows(
+    rows: str, clicks: str, source: str, split: str, wanted: list[str], tmp_path: Path
+) -> None:
+    """New prices make no new row, so none becomes a negative."""
+    found = findings(tmp_path, "MLS129", JOINED % (rows, clicks, source, source, source, split))
+    assert [one.message.split("`")[3] for one in found] == wanted
+
+
 @pytest.mark.parametrize(("starts", "first"), [(SCHEDULE, "kind: as-of-run"), (NOTHING, "kind: ..., id: ...")])
 def test_unattended_runs_are_not_told_to_pin_their_data(starts: str, first: str, tmp_path: Path) -> None:
     fragment = SPEC % {"rows": "ingestion: batch", "labels": RUN, "unlabeled": "dropped", "starts": starts}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
-from ...system import DataSource, Labels, MLSystem, PinnedVersion
+from ...system import DataSource, Labels, MLSystem, PinnedVersion, TemporalSplit
 from ..lint import rule
 from .retraining import unattended
 
@@ -30,9 +30,27 @@ def _left_behind(system: MLSystem, unlabeled: str) -> Iterator[tuple[Labels, Dat
     if labels is None or labels.source is None or not unattended(system) or labels.unlabeled.value != unlabeled:
         return
     pinned = next((one for one in _stored(system) if one.name.value == labels.source.value and _pinned(one)), None)
-    moving = next((one for one in _stored(system) if not _pinned(one)), None)
-    if pinned is not None and moving is not None:
-        yield labels, pinned, moving
+    moving = [one for one in _stored(system) if not _pinned(one)]
+    rows = _source_of_rows(system, labels)
+    found = next((one for one in moving if rows is None or one.name.value == rows), None)
+    if pinned is not None and found is not None:
+        yield labels, pinned, found
+
+
+def _source_of_rows(system: MLSystem, labels: Labels) -> str | None:
+    """The name of the source that has a row for each example: the one with the time that splits them, else the one of
+    the labels if it has something that is known at a prediction. The other sources are joined, and add no rows. None
+    if nothing says it.
+    """
+    split = system.data.split
+    columns = [(one, one.from_.value) for one in system.data.columns if one.from_ is not None]
+    time = split.column.value if isinstance(split, TemporalSplit) else None
+    timed = next((source for one, source in columns if one.name.value == time), None)
+    if timed is not None or labels.source is None:
+        return timed
+    inputs = [(one, source) for one, source in columns if one.name.value != labels.column.value]
+    known = [source for one, source in inputs if one.available.value == "at-prediction"]
+    return labels.source.value if labels.source.value in known else None
 
 
 @rule(
@@ -79,6 +97,11 @@ def retrained_on_the_same_data(system: MLSystem, _: Plan) -> Iterator[Diagnostic
     "data.sources.*.name",
     "data.sources.*.ingestion",
     "data.sources.*.version",
+    "data.columns.*.name",
+    "data.columns.*.from",
+    "data.columns.*.available",
+    "data.split.column",
+    "data.labels.column",
     "data.labels.source",
     "data.labels.unlabeled",
     "retraining.schedule",
@@ -128,6 +151,11 @@ def dropped_for_pinned_labels(system: MLSystem, _: Plan) -> Iterator[Diagnostic]
     "data.sources.*.name",
     "data.sources.*.ingestion",
     "data.sources.*.version",
+    "data.columns.*.name",
+    "data.columns.*.from",
+    "data.columns.*.available",
+    "data.split.column",
+    "data.labels.column",
     "data.labels.source",
     "data.labels.unlabeled",
     "retraining.schedule",
