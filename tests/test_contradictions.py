@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
+from textwrap import indent
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,8 +16,8 @@ from mlspec.compiler.language import ASCENDING, OBJECTS
 from .attack.structure import unquoted
 from .hostile import INJECTED
 from .online import emitted, refused, spec
-from .rules import findings
-from .support import ROOT
+from .rules import BASE, findings
+from .support import ROOT, compile_text
 
 CLIPPED = "data: {columns: [{name: x, dtype: float64}], preprocessing: [{step: clip, columns: [x], %s}]}"
 SEARCH = "training: {tuning: {parameters: {rate: {type: double, %s}}}}"
@@ -91,6 +92,25 @@ def test_a_metric_within_its_range_is_fine(tmp_path: Path) -> None:
     for index, value in enumerate(("0", "1", "0.941")):
         assert findings(tmp_path / str(index), "MLS211", f"release: {{metrics: {{roc_auc: {value}}}}}") == []
     assert findings(tmp_path / "r2", "MLS211", "release: {metrics: {r2: -7}}") == [], "it has no lower bound"
+
+
+GATE = """
+release: {metrics: {roc_auc: 0.95}}
+evaluation: {primary: roc_auc, gates: [{metric: roc_auc, versus: champion, margin: %s}]}
+"""
+
+
+def test_trap_a_gate_is_judged_where_nothing_trains(tmp_path: Path) -> None:
+    """A gate on the live version of staging, where no run is ever judged, was refused."""
+    assert len(findings(tmp_path / "trains", "MLS211", GATE % 0.06)) == 1
+    serves = f"{BASE}environments:\n  test:\n    runs: [serving, monitoring]\n    spec:\n{indent(GATE % 0.06, ' ' * 6)}"
+    assert [one.id for one in compile_text(tmp_path, serves).diagnostics if one.id == "MLS211"] == []
+
+
+def test_an_impossible_result_is_one_finding(tmp_path: Path) -> None:
+    """It was reported at the result, and again at the margin that is added to it."""
+    found = findings(tmp_path, "MLS211", GATE.replace("0.95", "1.95") % 0.01)
+    assert [one.message for one in found] == ["`roc_auc` cannot be 1.95"]
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from ...finding import finding
 from ...plan import Plan
 from ...plan.choose import readable
 from ...plan.service import ServicePlan
+from ...plan.serving.facts import ServiceFacts
 from ...system import MLSystem
 from ..lint import rule
 
-__all__ = ["adapters_alone", "no_token_limit", "unknown_facts", "unversioned_prompt"]
+__all__ = ["adapters_alone", "any_file", "no_token_limit", "unknown_facts", "unversioned_prompt"]
 
 MUTABLE = ("latest", "main", "master", "head", "current")
 """Names of versions whose content changes over time."""
@@ -207,7 +208,7 @@ def adapters_alone(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     if not tuned.own or not tuned.adapters.value:
         return
     for service in plan.online.values():
-        if service.model.value == training.model.value and not _any_file(service):
+        if service.model.value == training.model.value and not any_file(service):
             yield finding(
                 "MLS808",
                 f"`{service.runtime_name.value}` cannot load the adapters that training writes",
@@ -219,6 +220,6 @@ def adapters_alone(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             )
 
 
-def _any_file(service: ServicePlan) -> bool:
+def any_file(service: ServiceFacts) -> bool:
     """Whether its image decides what it loads."""
     return "custom" in {known.value for known in service.runtime.formats}

@@ -14,6 +14,7 @@ from ...plan.serving.version import VersionPlan
 from ...record import Record
 from ...system import MLSystem
 from ..lint import rule
+from .llm import any_file
 
 __all__ = ["little_memory", "too_little_memory"]
 
@@ -41,6 +42,8 @@ class Room(Record):
     """What it probably needs."""
     known: bool
     """Whether that is known of the program, and not a guess that the spec replaces."""
+    mapped: Because[Memory] | None = None
+    """The size of a model that an image of the author reads, perhaps page by page, if the memory cannot hold it."""
     others: tuple[tuple[object, str], ...] = ()
 
 
@@ -67,7 +70,17 @@ def little_memory(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         serving: {resources: {memory: 2Gi}}
     """
     for room in _rooms(plan):
-        if room.known and room.least < float(room.given.value) < float(room.usual.value) / 2:
+        if room.mapped is not None and float(room.given.value) > room.least:
+            yield finding(
+                "MLS488",
+                f"{room.name} has {room.given.value} of memory, and its model has {room.mapped.value}",
+                room.given,
+                others=room.others,
+                note="the kernel ends a container that needs more than it has; only a file that is mapped into memory "
+                "needs less than its size",
+                help=f"write `{room.usual.value}`, or suppress this finding if the image maps the file",
+            )
+        elif room.known and room.least < float(room.given.value) < float(room.usual.value) / 2:
             yield finding(
                 "MLS488",
                 f"{room.name} has {room.given.value} of memory, and probably needs {room.usual.value}",
@@ -135,31 +148,36 @@ def _rooms(plan: Plan) -> Iterator[Room]:
 
 def _of_version(version: VersionPlan, given: Because[Memory]) -> Room:
     service = version.service
-    server, size = service.runtime.memory, version.files.artifact.size
+    server, size = service.runtime.memory, version.files.artifact.size if not service.accelerated.value else None
     known = bool(server.sources)  # otherwise, the image is of the author, who knows what it needs
-    model = 0.0 if size is None or service.accelerated.value else float(size.value)
-    least = max(_SMALLEST, model + (float(server.value) / _CERTAIN if known else 0))
+    own = any_file(service)
+    loaded = float(size.value) if size is not None and not own else 0.0
+    least = max(_SMALLEST, loaded + (float(server.value) / _CERTAIN if known else 0))
     return Room(
         name=f"`{service.part.own_name.value}`",
         given=given,
         least=least,
-        why=f"the model of {size.value}" if size is not None and model >= float(given.value) else "the server",
+        why=f"the model of {size.value}" if size is not None and loaded >= float(given.value) else "the server",
         usual=version.estimated_memory,
         known=known,
-        others=((size, "the size of the model"),) if size is not None and model else (),
+        mapped=_too_large(size, given) if own else None,
+        others=((size, "the size of the model"),) if size is not None else (),
     )
 
 
 def _of_batch(batch: BatchPlan, given: Because[Memory]) -> Room:
-    size = batch.release.artifact.size
-    model = 0.0 if size is None or batch.part.resources.accelerator is not None else float(size.value)
-    least = max(_SMALLEST, model)
+    size = batch.release.artifact.size if batch.part.resources.accelerator is None else None
     return Room(
         name=f"`{batch.part.own_name.value}`",
         given=given,
-        least=least,
-        why=f"the model of {size.value}" if size is not None and model >= float(given.value) else "the image's program",
+        least=_SMALLEST,
+        why="the image's program",
         usual=batch.estimated_memory,
         known=False,
-        others=((size, "the size of the model"),) if size is not None and model else (),
+        mapped=_too_large(size, given),
+        others=((size, "the size of the model"),) if size is not None else (),
     )
+
+
+def _too_large(size: Because[Memory] | None, given: Because[Memory]) -> Because[Memory] | None:
+    return size if size is not None and size.value >= given.value else None

@@ -56,8 +56,7 @@ def impossible_metric(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             yield _other_unit(system, metric, given)
     for metric, given, value in _said(system):
         known = system.metrics[metric.value.partition("@")[0]]
-        low, high = known.min, known.max
-        if (low is None or value >= low.value) and (high is None or value <= high.value):
+        if not _outside(known, value):
             continue
         yield finding(
             "MLS211",
@@ -65,13 +64,18 @@ def impossible_metric(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             given,
             others=((metric, _range(known)),),
             note=f"{_range(known)}, so a comparison with this value always has the same result",
-            help=_instead(value, high),
+            help=_instead(value, known.max),
         )
     for bar in _bars(system, plan):
         yield from _of_live_version(system, bar.bound) or _unreachable(system, bar)
     for bound in system.constraints.fairness:
         if not _foreign(system, bound.metric, bound.max_gap):
             yield from _useless_gap(system, bound)
+
+
+def _outside(known: CustomMetric, value: float) -> bool:
+    low, high = known.min, known.max
+    return (low is not None and value < low.value) or (high is not None and value > high.value)
 
 
 class _Bar(Record):
@@ -84,8 +88,10 @@ class _Bar(Record):
 
 
 def _bars(system: MLSystem, plan: Plan) -> Iterator[_Bar]:
-    """The bounds with a margin."""
-    for bound in _bounded(system):
+    """The bounds with a margin that something is compared with in this environment."""
+    judged = _gates(system) if plan.runs("training").value else ()
+    watched = _watched(system) if plan.runs("monitoring").value else ()
+    for bound in (*judged, *watched):
         if bound.versus is not None and bound.margin is not None:
             yield _Bar(bound=bound, margin=bound.margin, result=_result(system, plan, bound.versus, bound.metric))
 
@@ -100,9 +106,10 @@ def _result(system: MLSystem, plan: Plan, versus: Because[str], metric: Because[
 
 def _of_live_version(system: MLSystem, bound: Condition | AlertRule) -> list[Diagnostic]:
     """A bar in production that the live version has to exceed by more than itself."""
-    gates = system.evaluation.gates if system.evaluation is not None else ()
     margin, versus = bound.margin, bound.versus
-    if margin is None or versus is None or versus.value != "champion" or margin.value.amount <= 0 or bound in gates:
+    if margin is None or versus is None or versus.value != "champion" or margin.value.amount <= 0:
+        return []
+    if bound in _gates(system):
         return []
     return [
         finding(
@@ -119,14 +126,14 @@ def _of_live_version(system: MLSystem, bound: Condition | AlertRule) -> list[Dia
 def _unreachable(system: MLSystem, bar: _Bar) -> Iterator[Diagnostic]:
     """A bar outside the range of its metric."""
     known, result = system.metrics[bar.bound.metric.value.partition("@")[0]], bar.result
-    if result is None:
+    if result is None or _outside(known, result.value):
         return
     margin, up = bar.margin.value, known.direction.value == "maximize"
     unit = abs(result.value) if margin.relative else 1.0
     step = float(margin.amount) * unit
     limit = result.value + step if up else result.value - step
     low, high = known.min, known.max
-    if (low is None or limit >= low.value) and (high is None or limit <= high.value):
+    if not _outside(known, limit):
         return
     end = high if (step > 0) is up else low
     most = 0.0 if end is None or not unit else abs(end.value - result.value) / unit
@@ -144,8 +151,16 @@ def _unreachable(system: MLSystem, bar: _Bar) -> Iterator[Diagnostic]:
 
 
 def _bounded(system: MLSystem) -> Iterator[Condition | AlertRule]:
-    """The gates of the evaluation, and the bounds in production."""
-    yield from system.evaluation.gates if system.evaluation is not None else ()
+    yield from _gates(system)
+    yield from _watched(system)
+
+
+def _gates(system: MLSystem) -> tuple[Condition, ...]:
+    return system.evaluation.gates if system.evaluation is not None else ()
+
+
+def _watched(system: MLSystem) -> Iterator[Condition | AlertRule]:
+    """The bounds in production."""
     yield from system.monitoring.rules
     if system.monitoring.quality is not None:
         yield system.monitoring.quality
