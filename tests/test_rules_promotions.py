@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from .rules import findings
+from .support import compile_text
 
 PROMOTION = """
 access: {git: {kind: git, host: %(host)s, forge: github, secret: git-token}}
@@ -81,3 +82,33 @@ def test_the_urls_of_bitbucket_data_center_differ_by_protocol(tmp_path: Path) ->
     gitops = argocd("ssh://git@git.example.com:7999/acme/fraud.git")
     fragment = promotion(gitops, host="git.example.com").replace("forge: github", "forge: bitbucket-data-center")
     assert findings(tmp_path, "MLS629", fragment)
+
+
+SYSTEM = """
+apiVersion: mlspec/v1
+kind: MLSystem
+metadata: {name: %s, owner: payments-ml}
+problem: {useCase: Stop fraudulent payments., task: binary-classification}
+access: {git: {kind: git, host: github.com, secret: git-token}}
+training: {image: registry.example.com/train:1, steps: {train: {}, register: {command: [register]}}}
+retraining: {promote: {repository: acme/%s, path: mlspec.yaml, access: git}}
+"""
+
+
+@pytest.mark.parametrize("id_", ["MLS628", "MLS629"])
+def test_trap_a_help_in_a_platform_file_applies_the_folder_of_one_system_for_all(id_: str, tmp_path: Path) -> None:
+    repository = "fraud" if id_ == "MLS629" else "deploy"
+    platform = "apiVersion: mlspec/v1\nkind: Platform\nplatform:\n"
+    platform += f'  gitops: {{tool: argocd, repository: "https://github.com/acme/{repository}.git"}}\n'
+    result = compile_text(tmp_path, SYSTEM % ("fraud", "fraud"), platform=platform)
+    (found,) = [one for one in result.diagnostics if one.id == id_]
+    assert '`path: "out/{environment}"` under `platform.gitops` of this spec (other systems share' in found.help
+    obeyed = SYSTEM % ("fraud", "fraud") + 'platform: {gitops: {path: "out/{environment}"'
+    obeyed += "}}\n" if id_ == "MLS629" else ', repository: "https://github.com/acme/fraud.git"}}\n'
+    assert not [one for one in compile_text(tmp_path, obeyed).diagnostics if one.id in ("MLS628", "MLS629")]
+
+
+def test_a_folder_with_the_system_in_it_is_right_for_every_system(tmp_path: Path) -> None:
+    for number, (path, ends) in enumerate({"mlspec.yaml": "of this spec", "base/mlspec.yaml": "`"}.items()):
+        (found,) = findings(tmp_path / str(number), "MLS629", promotion(argocd(), path))
+        assert found.help.endswith(ends)

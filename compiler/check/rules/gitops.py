@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 
 from ...because import Because
 from ...diagnostics import Diagnostic
-from ...finding import finding
+from ...finding import finding, where
 from ...plan import Plan
 from ...plan.forges import forge_of
 from ...plan.gitops import applied, promoted
 from ...record import Record
 from ...system import GitAccess, MLSystem, Promote
 from ..lint import rule
+from .images import is_given
 
 __all__ = ["promoted_to_another_folder", "promoted_to_another_repository", "resets_the_canary"]
 
@@ -104,12 +105,21 @@ def _address(url: str) -> str:
     return f"{parts.hostname}/{path}".lower()
 
 
-def _same_folder(found: _Promotion, plan: Plan) -> str:
+def _here(found: _Promotion, system: MLSystem, plan: Plan) -> str:
+    """Where to write what the tool applies. In a platform file, it would apply the folder of one system for all."""
+    gitops = plan.platform.gitops
+    values = (gitops.path, getattr(gitops, READS[gitops.tool.value]))
+    if any(where(value) is not None and not is_given(value, system) for value in values):
+        return "under `platform.gitops` of this spec (other systems share the platform file)"
+    return "under `platform.gitops`" + ("" if "{system}" in found.template else " of this spec")
+
+
+def _same_folder(found: _Promotion, system: MLSystem, plan: Plan) -> str:
     """What makes the promotion write the folder that the tool applies, or the tool apply what the promotion writes."""
     shared = re.fullmatch(r"([^{}]+)/\{system\}/\{environment\}", plan.platform.gitops.path.value)
     if shared:
         return f"write `out: {posixpath.normpath(shared[1])}` under `retraining.promote`"
-    return f'write `path: "{found.template}"` under `platform.gitops`'
+    return f'write `path: "{found.template}"` {_here(found, system, plan)}'
 
 
 @rule(
@@ -150,7 +160,7 @@ def promoted_to_another_repository(system: MLSystem, plan: Plan) -> Iterator[Dia
         return
     if gitops.tool.value == "argocd" and gitops.repository is not None:
         if _address(gitops.repository.value) != _address(found.url):
-            yield _another_repository(found, gitops.repository)
+            yield _another_repository(found, gitops.repository, _here(found, system, plan))
     elif gitops.tool.value == "flux" and gitops.source is not None and found.elsewhere:
         yield finding(
             "MLS628",
@@ -159,11 +169,11 @@ def promoted_to_another_repository(system: MLSystem, plan: Plan) -> Iterator[Dia
             others=((gitops.source, "the GitRepository that Flux applies"),),
             note=f"unless `{gitops.source.value}` is another repository, and a CI job copies the folder there, a model "
             "that passed its gates is merged, and the cluster keeps the old one",
-            help=f"{_same_folder(found, plan)}, or copy the folder in a CI job and turn this rule off",
+            help=f"{_same_folder(found, system, plan)}, or copy the folder in a CI job and turn this rule off",
         )
 
 
-def _another_repository(found: _Promotion, repository: Because[str]) -> Diagnostic:
+def _another_repository(found: _Promotion, repository: Because[str], here: str) -> Diagnostic:
     path = f' and `path: "{found.template}"`' if found.elsewhere else ""
     return finding(
         "MLS628",
@@ -172,7 +182,7 @@ def _another_repository(found: _Promotion, repository: Because[str]) -> Diagnost
         others=((repository, "the repository that Argo CD applies"),),
         note="unless a CI job copies the output there, a model that passed its gates is merged, and the cluster keeps "
         "the old one",
-        help=f"write `repository: {found.url}`{path} under `platform.gitops`, or copy `{found.folder}` to "
+        help=f"write `repository: {found.url}`{path} {here}, or copy `{found.folder}` to "
         f"`{found.applied}` in a CI job and turn this rule off",
     )
 
@@ -220,5 +230,5 @@ def promoted_to_another_folder(system: MLSystem, plan: Plan) -> Iterator[Diagnos
             found.part,
             others=((gitops.path, "the folder that Argo CD applies"), (gitops.repository, "the same repository")),
             note="a model that passed its gates is merged, and the cluster keeps the old one",
-            help=_same_folder(found, plan),
+            help=_same_folder(found, system, plan),
         )
