@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,32 @@ def test_a_folder_with_the_system_in_it_is_right_for_every_system(tmp_path: Path
     for number, (path, ends) in enumerate({"mlspec.yaml": "of this spec", "base/mlspec.yaml": "`"}.items()):
         (found,) = findings(tmp_path / str(number), "MLS629", promotion(argocd(), path))
         assert found.help.endswith(ends)
+
+
+@pytest.mark.parametrize(
+    ("revision", "branch", "helps"),
+    [
+        ("HEAD", "models", None),  # the Git host decides which branch it is
+        ("main", "main", None),
+        ("refs/heads/models", "models", None),
+        ("main", "models", ["`revision: models`", "`branch: main`"]),
+        ("release/2026.11", "main", ["`revision: main`", "`branch: release/2026.11`"]),
+        ("0e9e39f249a16976918f6564b8830bc894c89659", "main", ["`revision: main`"]),
+    ],
+)
+def test_trap_argo_cd_never_applies_what_is_merged_to_another_branch(
+    revision: str, branch: str, helps: list[str] | None, tmp_path: Path
+) -> None:
+    gitops = f"{argocd(path='out/{environment}')}, revision: {revision}"
+    fragment = promotion(gitops).replace("access: git}", f"access: git, branch: {branch}}}")
+    told = [one.help for one in findings(tmp_path, "MLS628", fragment)]
+    assert [re.findall(r"`(?:revision|branch): [^`]+`", help_) for help_ in told] == ([] if helps is None else [helps])
+
+
+def test_the_help_for_another_repository_has_all_that_differs(tmp_path: Path) -> None:
+    gitops = argocd("https://github.com/acme/deploy.git") + ", revision: release"
+    (found,) = findings(tmp_path, "MLS628", promotion(gitops))
+    write = (
+        'write `repository: https://github.com/acme/fraud.git`, `revision: main`, and `path: "out/{environment}"` under'
+    )
+    assert found.help.startswith(write)

@@ -15,8 +15,9 @@ from ...finding import finding, where
 from ...plan import Plan
 from ...plan.forges import forge_of
 from ...plan.gitops import applied, promoted
+from ...plan.serving.hubs import is_commit
 from ...record import Record
-from ...system import GitAccess, MLSystem, Promote
+from ...system import GitAccess, GitOps, MLSystem, Promote
 from ..lint import rule
 from .images import is_given
 
@@ -70,6 +71,7 @@ class _Promotion(Record):
     """The folder that it writes, as `platform.gitops.path` would name it."""
     folder: str
     applied: str
+    branch: Because[str]
 
     @property
     def elsewhere(self) -> bool:
@@ -94,6 +96,7 @@ def _promotion(system: MLSystem, plan: Plan) -> _Promotion | None:
         template=template,
         folder=template.format(system=name, environment=plan.name),
         applied=applied(plan).value,
+        branch=part.branch,
     )
 
 
@@ -105,13 +108,15 @@ def _address(url: str) -> str:
     return f"{parts.hostname}/{path}".lower()
 
 
-def _here(found: _Promotion, system: MLSystem, plan: Plan) -> str:
+def _here(found: _Promotion, system: MLSystem, *values: Because[str] | None) -> str:
     """Where to write what the tool applies. In a platform file, it would apply the folder of one system for all."""
-    gitops = plan.platform.gitops
-    values = (gitops.path, getattr(gitops, READS[gitops.tool.value]))
-    if any(where(value) is not None and not is_given(value, system) for value in values):
+    if any(value is not None and where(value) is not None and not is_given(value, system) for value in values):
         return "under `platform.gitops` of this spec (other systems share the platform file)"
     return "under `platform.gitops`" + ("" if "{system}" in found.template else " of this spec")
+
+
+def _all(texts: list[str]) -> str:
+    return " and ".join(texts) if len(texts) < 3 else f"{', '.join(texts[:-1])}, and {texts[-1]}"
 
 
 def _same_folder(found: _Promotion, system: MLSystem, plan: Plan) -> str:
@@ -119,7 +124,9 @@ def _same_folder(found: _Promotion, system: MLSystem, plan: Plan) -> str:
     shared = re.fullmatch(r"([^{}]+)/\{system\}/\{environment\}", plan.platform.gitops.path.value)
     if shared:
         return f"write `out: {posixpath.normpath(shared[1])}` under `retraining.promote`"
-    return f'write `path: "{found.template}"` {_here(found, system, plan)}'
+    gitops = plan.platform.gitops
+    here = _here(found, system, gitops.path, getattr(gitops, READS[gitops.tool.value]))
+    return f'write `path: "{found.template}"` {here}'
 
 
 @rule(
@@ -127,6 +134,7 @@ def _same_folder(found: _Promotion, system: MLSystem, plan: Plan) -> str:
     "warning",
     "platform.gitops.tool",
     "platform.gitops.repository if platform.gitops[tool=argocd]",
+    "platform.gitops.revision if platform.gitops[tool=argocd]",
     "platform.gitops.source if platform.gitops[tool=flux]",
     "platform.gitops.path",
     "retraining.promote",
@@ -137,8 +145,8 @@ def _same_folder(found: _Promotion, system: MLSystem, plan: Plan) -> str:
 def promoted_to_another_repository(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Promotion to a place that the GitOps tool may not read.
 
-    Why: the pull request is merged, and the GitOps tool applies another repository, or another folder of one that the
-    spec does not name. Unless a CI job copies the output, the cluster keeps the old model.
+    Why: the pull request is merged, and the GitOps tool applies another repository, another branch, or another folder
+    of a repository that the spec does not name. Unless a CI job copies the output, the cluster keeps the old model.
 
     Bad:
         access: {git: {kind: git, host: github.com, secret: git-token}}
@@ -160,7 +168,9 @@ def promoted_to_another_repository(system: MLSystem, plan: Plan) -> Iterator[Dia
         return
     if gitops.tool.value == "argocd" and gitops.repository is not None:
         if _address(gitops.repository.value) != _address(found.url):
-            yield _another_repository(found, gitops.repository, _here(found, system, plan))
+            yield _another_repository(found, system, gitops)
+        elif _misses(gitops.revision.value, found.branch.value):
+            yield _another_branch(found, system, gitops)
     elif gitops.tool.value == "flux" and gitops.source is not None and found.elsewhere:
         yield finding(
             "MLS628",
@@ -173,17 +183,45 @@ def promoted_to_another_repository(system: MLSystem, plan: Plan) -> Iterator[Dia
         )
 
 
-def _another_repository(found: _Promotion, repository: Because[str], here: str) -> Diagnostic:
-    path = f' and `path: "{found.template}"`' if found.elsewhere else ""
+def _misses(revision: str, branch: str) -> bool:
+    """Whether Argo CD applies something else than a branch. Only the Git host knows which branch `HEAD` is."""
+    return revision.removeprefix("refs/heads/") not in ("HEAD", branch)
+
+
+def _another_repository(found: _Promotion, system: MLSystem, gitops: GitOps) -> Diagnostic:
+    assert gitops.repository is not None  # the caller compared it
+    write = [f"`repository: {found.url}`"]
+    if _misses(gitops.revision.value, found.branch.value):
+        write.append(f"`revision: {found.branch.value}`")
+    if found.elsewhere:
+        write.append(f'`path: "{found.template}"`')
+    here = _here(found, system, gitops.path, gitops.repository, gitops.revision)
     return finding(
         "MLS628",
-        f"promotions write to `{found.url}`, and Argo CD applies `{repository.value}`",
+        f"promotions write to `{found.url}`, and Argo CD applies `{gitops.repository.value}`",
         found.repository,
-        others=((repository, "the repository that Argo CD applies"),),
+        others=((gitops.repository, "the repository that Argo CD applies"),),
         note="unless a CI job copies the output there, a model that passed its gates is merged, and the cluster keeps "
         "the old one",
-        help=f"write `repository: {found.url}`{path} {here}, or copy `{found.folder}` to "
-        f"`{found.applied}` in a CI job and turn this rule off",
+        help=f"write {_all(write)} {here}, or copy `{found.folder}` to `{found.applied}` in a CI job and turn this "
+        "rule off",
+    )
+
+
+def _another_branch(found: _Promotion, system: MLSystem, gitops: GitOps) -> Diagnostic:
+    branch, revision = found.branch.value, gitops.revision.value
+    here = _here(found, system, gitops.repository, gitops.revision)
+    other = f", or write `branch: {revision}` under `retraining.promote` if that is a branch"
+    or_other = "" if is_commit(revision) else other
+    return finding(
+        "MLS628",
+        f"promotions go to the branch `{branch}`, and Argo CD applies `{revision}` of the same repository",
+        found.branch,
+        found.part,
+        others=((gitops.revision, "what Argo CD applies"),),
+        note=f"unless a CI job brings `{branch}` to `{revision}`, a model that passed its gates is merged, and the "
+        "cluster keeps the old one",
+        help=f"write `revision: {branch}` {here}{or_other}, or turn this rule off if a CI job brings it there",
     )
 
 
