@@ -142,3 +142,16 @@ def test_the_help_for_another_repository_has_all_that_differs(tmp_path: Path) ->
         'write `repository: https://github.com/acme/fraud.git`, `revision: main`, and `path: "out/{environment}"` under'
     )
     assert found.help.startswith(write)
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("github.com", "ssh://git@ssh.github.com:443/acme/fraud.git"),
+        ("gitlab.com", "ssh://git@altssh.gitlab.com:443/acme/fraud.git"),
+        ("bitbucket.org", "ssh://git@altssh.bitbucket.org:443/acme/fraud.git"),
+    ],
+)
+def test_trap_ssh_on_the_port_of_https_has_a_host_of_its_own(host: str, url: str, tmp_path: Path) -> None:
+    fragment = promotion(argocd(url, "out/{environment}"), host=host).replace("forge: github, ", "")
+    assert not findings(tmp_path, "MLS628", fragment)

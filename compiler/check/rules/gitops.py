@@ -26,6 +26,17 @@ __all__ = ["promoted_to_another_folder", "promoted_to_another_repository", "rese
 READS = {"argocd": "repository", "flux": "source"}
 """The field that each tool's object needs."""
 
+SSH_AT_443 = {
+    "ssh.github.com": "github.com",
+    "altssh.gitlab.com": "gitlab.com",
+    "altssh.bitbucket.org": "bitbucket.org",
+}
+"""The hosts that serve SSH on port 443, for networks that block port 22, and whose repositories they have.
+
+Sources: GitHub, "Using SSH over the HTTPS port"; GitLab, "GitLab.com now supports an alternate git+ssh port". Bitbucket
+names its host in its documentation of SSH keys.
+"""
+
 
 @rule("MLS614", "warning", "platform.gitops.tool")
 def resets_the_canary(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
@@ -105,7 +116,8 @@ def _address(url: str) -> str:
     short = re.fullmatch(r"[^/:@]+@([^/:]+):(.+)", url)
     parts = urlsplit(f"ssh://{short[1]}/{short[2]}" if short else url)
     path = parts.path.strip("/").removesuffix(".git").removeprefix("scm/")
-    return f"{parts.hostname}/{path}".lower()
+    host = (parts.hostname or "").lower()
+    return f"{SSH_AT_443.get(host, host)}/{path.lower()}"
 
 
 def _here(found: _Promotion, system: MLSystem, *values: Because[str] | None) -> str:
