@@ -344,6 +344,29 @@ def test_trap_a_graph_without_its_weights(tmp_path: Path) -> None:
     assert told == ["MLS012: a model in the format `openvino` is a folder, but this is the URI of a file"]
 
 
+@pytest.mark.parametrize(
+    ("runtime", "format_", "uri", "folder"),
+    [
+        ("vllm", "safetensors", "hf://acme/fraud/model.safetensors", "hf://acme/fraud"),
+        ("vllm", "safetensors", "hf://acme/fraud/tuned/model.safetensors", "hf://acme/fraud/tuned/"),
+        ("vllm", "safetensors", "s3://models/writer/3/pytorch_model.bin", "s3://models/writer/3/"),
+        ("vllm", "safetensors", "s3://models/writer/1.2", "s3://models/writer/1.2/"),
+        ("triton", "openvino", "s3://models/1/model.xml", "s3://models/1/"),
+        ("custom", "savedmodel", "pvc://models/saved_model.pb", "pvc://models/"),
+        ("mlserver", "mlflow", "s3://models/7/MLmodel", "s3://models/7/"),
+    ],
+)
+def test_trap_no_folder_has_the_name_of_a_file(
+    runtime: str, format_: str, uri: str, folder: str, tmp_path: Path
+) -> None:
+    base = HUB if uri.startswith("hf:") else {**CLAIM, "release__artifact__digest": DIGEST}
+    base = {**base, "platform__images__runtime": OWN, "release__artifact__format": format_}
+    told = compiled(tmp_path, spec(runtime, **{**base, "release__artifact__uri": uri})).diagnostics
+    (found,) = [one for one in told if "but this is the URI of a file" in one.message]
+    assert found.help == f"write `{folder}`, if that folder contains the model's files"
+    assert not refused(tmp_path, runtime, **{**base, "release__artifact__uri": folder})
+
+
 def test_trap_no_server_unpacks_an_archive_on_a_claim(tmp_path: Path) -> None:
     told = refused(tmp_path, "triton", **{**CLAIM, "release__artifact__uri": "pvc://models/fraud/7.tar.gz"})
     assert told == ["MLS012: `triton` cannot load an archive"]

@@ -12,6 +12,7 @@ from ...compiler.because import Because
 from ...compiler.finding import refusal
 from ...compiler.plan.serving.files import WEB, ModelFiles, url_parts
 from ...compiler.plan.serving.hubs import file_of
+from ...compiler.plan.serving.source import place_of
 from ...compiler.plan.stores import check_store_of
 
 __all__ = ["CHECKPOINT", "FOLDERS", "check_access", "check_loadable", "check_place"]
@@ -28,6 +29,12 @@ FOLDERS = {
 
 CHECKPOINT = "safetensors"
 """A server with its own setup reads a folder of this format; a custom image may load single files of weights."""
+
+WEIGHTS = (
+    r"\.(?:safetensors|bin|pt|pth|ckpt|xml|pb|h5|hdf5|keras|onnx|gguf|pkl|pickle|joblib|json|msgpack|npz|ya?ml)$"
+    r"|/MLmodel$"
+)
+"""What single files of such folders are called. A version or a name can have a dot, too, such as `1.2`."""
 
 ARCHIVES = r"\.(?:tar|tgz|tbz2|txz|zip|7z|rar)$|\.(?:gz|bz2|xz|zst|lz4)$"
 
@@ -65,8 +72,16 @@ def check_place(files: ModelFiles) -> None:
             uri,
             others=((files.artifact.format, "the format"),),
             note=f"the server needs {inside}, and would never start with a single file",
-            help=f"write `{uri.value}/`, if that folder contains the model's files",
+            help=f"write `{_folder(uri.value)}`, if that folder contains the model's files",
         )
+
+
+def _folder(uri: str) -> str:
+    """The folder that a reader means by the URI of a file: the one that the file is in, if it looks like a file."""
+    if not re.search(WEIGHTS, uri):
+        return f"{uri}/"
+    above = uri.rpartition("/")[0]
+    return above if uri.startswith("hf://") and not place_of(f"{above}/").path else f"{above}/"
 
 
 def _contents(files: ModelFiles) -> str | None:
