@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .online import RUNTIMES, Emitted, emitted, errors, refused, spec
+from .online import RUNTIMES, Emitted, compiled, emitted, errors, refused, spec
 from .scenes import counter, labeled, reads
 
 EACH = pytest.mark.parametrize("runtime", RUNTIMES)
@@ -244,6 +244,18 @@ def test_cpu_usage_with_a_canary_counts_both_versions(tmp_path: Path) -> None:
     assert [
         text for text in said if re.match("MLS607: .* would count the canary's pods along with the stable ones", text)
     ]
+
+
+@pytest.mark.parametrize(
+    ("runtime", "accelerated", "without"), [("triton", False, True), ("triton", True, False), ("vllm", True, False)]
+)
+def test_trap_without_a_canary_cpu_usage_still_does_not_show_the_load_of_an_accelerator(
+    runtime: str, accelerated: bool, without: bool, tmp_path: Path
+) -> None:
+    changes = {"serving__resources__accelerator__type": "l4"} if accelerated else {}
+    told = compiled(tmp_path, spec(runtime, platform__autoscaling__provider="hpa", **changes)).diagnostics
+    (found,) = [one for one in told if one.id == "MLS607" and "canary's pods" in one.message]
+    assert ("`platform.rollout.provider: none`" in found.help) is without
 
 
 @pytest.mark.parametrize("runtime", ["triton", "vllm", "sglang", "tgi"])

@@ -43,6 +43,9 @@ def scaler(service: ServicePlan) -> Iterator[Artifact]:
 
 def _check_processors(service: ServicePlan) -> None:
     """Refuse a signal that counts the pods of two versions together, or that the load does not move."""
+    bound = service.runtime.cpu_bound
+    unmoved = service.accelerated if service.accelerated.value else bound if not bound.value else None
+    help_ = "set `platform.autoscaling.provider: keda`, or set `platform.autoscaling.adapter`"
     if service.workload.progressive.value:
         raise refusal(
             "MLS607",
@@ -51,19 +54,17 @@ def _check_processors(service: ServicePlan) -> None:
             service.runtime_name,
             others=((service.canary.stage, "the canary"),),
             note="the sum would size the stable version alone, so the replica count would ratchet up to its maximum",
-            help="set `platform.autoscaling.provider: keda`, or set `platform.autoscaling.adapter`, or set "
-            "`platform.rollout.provider: none`",
+            help=f"{help_}, or set `platform.rollout.provider: none`" if unmoved is None else help_,
         )
-    bound = service.runtime.cpu_bound
-    if service.accelerated.value or not bound.value:
+    if unmoved is not None:
         raise refusal(
             "MLS440",
             "an autoscaler that follows CPU usage would not see the load of this server",
             service.scaling.provider,
             service.runtime_name,
-            others=((service.accelerated if service.accelerated.value else bound, "something else does the work"),),
+            others=((unmoved, "something else does the work"),),
             note="its processors stay mostly idle while requests wait, so it would get no new replicas at the peak",
-            help="set `platform.autoscaling.provider: keda`, or set `platform.autoscaling.adapter`",
+            help=help_,
         )
 
 
