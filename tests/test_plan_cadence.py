@@ -152,6 +152,49 @@ def test_values_are_as_old_as_their_schedule_even_if_the_age_of_their_source_is_
     assert [one.message for one in found] == ([f"values of `activity` {said}"] if said is not None else [])
 
 
+DAILY = VIEW.replace("*/15 7-19 * * *", "0 3 * * *")
+
+
+@pytest.mark.parametrize(
+    ("most", "source", "helps", "obeyed"),
+    [
+        (
+            "20h",
+            "freshness: 30h",
+            "or materialize them more often, and write a shorter `freshness` if records arrive sooner",
+            None,
+        ),
+        ("30h", "freshness: 36h", "or write `freshness: 6h` if records arrive within that time", "freshness: 6h"),
+        ("36h", "freshness: 30h", "or materialize them more often", None),
+        (
+            "30h",
+            "freshness: 30h, version: {kind: as-of-run, lag: 20h}",
+            "or write `freshness: 6h` and `lag: 6h` if records arrive within that time",
+            "freshness: 6h, version: {kind: as-of-run, lag: 6h}",
+        ),
+        (
+            "30h",
+            "freshness: 8h, version: {kind: as-of-run, lag: 40h}",
+            "or write `freshness: 6h` and `lag: 6h` if records arrive within that time",
+            "freshness: 6h, version: {kind: as-of-run, lag: 6h}",
+        ),
+        (
+            "26h",
+            "freshness: 1h, version: {kind: as-of-run, lag: 26h}",
+            "or write `lag: 2h` if records arrive within that time",
+            "freshness: 1h, version: {kind: as-of-run, lag: 2h}",
+        ),
+    ],
+)
+def test_trap_no_schedule_makes_values_younger_than_their_source(
+    most: str, source: str, helps: str, obeyed: str | None, tmp_path: Path
+) -> None:
+    (found,) = findings(tmp_path / "before", "MLS713", DAILY.format(most=most, freshness=f", {source}"))
+    assert found.help.partition(", ")[2] == helps
+    if obeyed is not None:
+        assert not findings(tmp_path / "after", "MLS713", DAILY.format(most=most, freshness=f", {obeyed}"))
+
+
 TUNED = """
 model: {{llm: {{family: {family}, tuning: {{method: {method}}}}}}}
 training:

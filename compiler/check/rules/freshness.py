@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from ....schema.units import Duration
 from ...diagnostics import Diagnostic
@@ -14,6 +15,9 @@ from ...system import MLSystem
 from ..lint import rule
 
 __all__ = ["stale_features"]
+
+MINUTE = 60
+"""In seconds. Kubernetes starts no job more often."""
 
 
 @rule(
@@ -66,27 +70,39 @@ def stale_features(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     for age in plan.freshness.views if system.features is not None else ():
         view, oldest, least = age.view, age.oldest, "at least " if age.least else ""
         if view.max_age is not None and oldest.value > view.max_age.value:
+            late = _longer(age, view.max_age.value.amount - MINUTE)
             yield finding(
                 "MLS713",
                 f"values of `{view.name.value}` get {least}{readable(oldest.value)} old, but may be "
                 f"{view.max_age.value} at most",
                 view.max_age,
-                others=((view.schedule, "when they are materialized"), (age.lag, "the job leaves out newer records")),
+                others=(
+                    (view.schedule, "when they are materialized"),
+                    (age.lag, "the job leaves out newer records"),
+                    *((age.given[name], "the age of the newest record") for name in late if name == "freshness"),
+                ),
                 note=f"{oldest.reason}; the model would predict without them",
                 help=f"write `maxAge: {_hours(float(oldest.value))}h`{' or more' if age.least else ''}, "
-                f"{_sooner(age, view.max_age.value)}",
+                f"{_sooner(age, view.max_age.value, late)}",
             )
 
 
-def _sooner(age: Age, most: Duration) -> str:
-    """What makes the values younger. To materialize them more often does not help as long as the lag is too long."""
-    if age.lag is None or age.lag.value < most:
+def _longer(age: Age, limit: Decimal | int) -> list[str]:
+    """The fields of the source that are longer than a time in seconds."""
+    return [name for name, value in age.given.items() if value.value.amount > limit]
+
+
+def _sooner(age: Age, most: Duration, late: list[str]) -> str:
+    """What makes the values younger. To materialize them more often does not help as long as the source is too late."""
+    if not late:
         return "or materialize them more often"
-    minutes = int(most.amount - age.oldest.value.amount + age.lag.value.amount) // 60
+    minutes = int(most.amount - age.oldest.value.amount + age.newest) // MINUTE
     if minutes > 0:
-        lag = f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"
-        return f"or write `lag: {lag}` if records arrive within that time"
-    return "or materialize them more often, and write a shorter `lag` if records arrive sooner"
+        time = f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"
+        shorter = " and ".join(f"`{name}: {time}`" for name in _longer(age, minutes * MINUTE))
+        return f"or write {shorter} if records arrive within that time"
+    shorter = " and a shorter ".join(f"`{name}`" for name in late)
+    return f"or materialize them more often, and write a shorter {shorter} if records arrive sooner"
 
 
 def _hours(seconds: float) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from decimal import Decimal
 from functools import cached_property
 from itertools import takewhile
 from typing import TYPE_CHECKING
@@ -38,6 +39,13 @@ class Age(Record):
     """Whether they get at least this old, because the age of their source is unknown."""
     lag: Because[Duration] | None
     """The lag of the source, if that is older than its newest record."""
+    given: dict[str, Because[Duration]]
+    """What the source says about the age of the newest record that the job reads, by field."""
+
+    @property
+    def newest(self) -> Decimal:
+        """The age of that record in seconds."""
+        return max((one.value.amount for one in self.given.values()), default=Decimal(0))
 
 
 class FreshnessPlan:
@@ -66,12 +74,18 @@ class FreshnessPlan:
             oldest = _at_a_run(fresh, lag, view.schedule, each)
         else:
             oldest = _at_any_time(fresh, lag, gap)
-        return Age(view=view, oldest=oldest.also(view.source), least=fresh is None, lag=lag)
+        given = {"freshness": fresh, "lag": _given_lag(source)}
+        known = {name: value for name, value in given.items() if value is not None}
+        return Age(view=view, oldest=oldest.also(view.source), least=fresh is None, lag=lag, given=known)
+
+
+def _given_lag(source: DataSource) -> Because[Duration] | None:
+    return source.version.lag if isinstance(source.version, RunVersion) else None
 
 
 def _lag(source: DataSource) -> Because[Duration] | None:
     """How far the job stays behind its source; None if the newest record is as old anyway."""
-    lag = source.version.lag if isinstance(source.version, RunVersion) else None
+    lag = _given_lag(source)
     fresh = source.freshness.value.amount if source.freshness is not None else 0
     return lag if lag is not None and lag.value.amount > fresh else None
 
