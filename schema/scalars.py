@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import hardware, money, units
-from .units import UnitError, compiled, like
+from .units import UnitError, UnreadableError, compiled, like
 
 __all__ = ["Scalar", "SCALARS"]
 
@@ -69,6 +69,29 @@ def _quantity(kind: type[units.Quantity], number: str | None = None, least: int 
     return Scalar(kind.WHAT, kind.PATTERN, kind.EXAMPLES, parse=kind.parse, number=number, least=least, quantity=kind)
 
 
+def _only(
+    read: Callable[[str], units.Quantity],
+    examples: tuple[str, ...],
+    takes: Callable[[str, units.Quantity], bool],
+    wrong: Callable[[str, units.Quantity], UnitError],
+) -> Callable[[str], units.Quantity]:
+    """The parser of a field that takes only some quantities. The help for other texts offers none that it refuses."""
+
+    def parse(text: str) -> units.Quantity:
+        try:
+            value = read(text)
+        except UnreadableError as error:
+            raise UnitError(str(error), like(examples)) from None
+        except UnitError as error:
+            left = error.offering(takes)
+            raise (left if left is not None else wrong(text, next(iter(error.offered.values())))) from None
+        if not takes(text, value):
+            raise wrong(text, value)
+        return value
+
+    return parse
+
+
 def _part_of(
     kind: type[units.Quantity],
     what: str,
@@ -81,17 +104,17 @@ def _part_of(
     """A restricted range of a quantity, for fields used as a divisor, in a logarithm, or where numbers are small."""
     limit = kind.parse(most) if most else None
 
-    def parse(text: str) -> units.Quantity:
-        value = kind.parse(text)
-        if compiled(pattern).fullmatch(text) is None or (limit is not None and value > limit):
-            raise UnitError(f"is not {what}", like(examples), why)
-        return value
+    def takes(text: str, value: units.Quantity) -> bool:
+        return compiled(pattern).fullmatch(text) is not None and (limit is None or value <= limit)
+
+    def wrong(_text: str, _value: units.Quantity) -> UnitError:
+        return UnitError(f"is not {what}", like(examples), why)
 
     return Scalar(
         what,
         pattern,
         examples,
-        parse=parse,
+        parse=_only(kind.parse, examples, takes, wrong),
         quantity=kind,
         number=number,
         least={"integer": 1, "number": 0}.get(number or ""),
@@ -164,22 +187,27 @@ def _latency() -> Scalar:
     """A bound on the time that a caller waits. In Kubernetes, `100m` is a tenth, and here it is more than an hour."""
     pattern = _ABOVE_ZERO + units.Duration.PATTERN
     what, most = "a duration above zero, up to ten minutes", units.Duration.parse(_LATENCY)
+    examples = ("50ms", "2s")
 
-    def parse(text: str) -> units.Quantity:
+    def read(text: str) -> units.Quantity:
         if compiled(units.NUMBER).fullmatch(text):
             raise units.no_unit(units.Duration, text, ("ms", "s"))
-        value = units.Duration.parse(text)
-        if compiled(pattern).fullmatch(text) is None:
-            why = "nothing takes no time: an alert on such a limit would never end"
-            raise UnitError(f"is not {what}", like(("50ms", "2s")), why)
-        if value > most:
-            minutes = text.endswith("m")
-            help_ = f"write `{text}s`, or at most `{_LATENCY}`" if minutes else f"write at most `{_LATENCY}`"
-            why = "`m` stands for minutes, and no caller waits that long: no request would ever break the bound"
-            raise UnitError("is longer than a caller waits for an answer", help_, why)
-        return value
+        return units.Duration.parse(text)
 
-    return Scalar(what, pattern, ("50ms", "2s"), parse=parse, quantity=units.Duration)
+    def takes(text: str, value: units.Quantity) -> bool:
+        return compiled(pattern).fullmatch(text) is not None and value <= most
+
+    def wrong(text: str, value: units.Quantity) -> UnitError:
+        if value <= most:
+            why = "nothing takes no time: an alert on such a limit would never end"
+            return UnitError("is not a duration above zero", like(examples), why)
+        minutes = compiled(pattern).fullmatch(text) is not None and text.endswith("m")
+        help_ = f"write `{text}s`, or at most `{_LATENCY}`" if minutes else f"write at most `{_LATENCY}`"
+        why = "`m` stands for minutes, and no caller waits that long: no request would ever break the bound"
+        return UnitError("is longer than a caller waits for an answer", help_, why)
+
+    parse = _only(read, examples, takes, wrong)
+    return Scalar(what, pattern, examples, parse=parse, quantity=units.Duration)
 
 
 SCALARS: dict[str, Scalar] = {

@@ -8,13 +8,14 @@ JSON Schema and `parse` both use it.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from functools import cache
 from typing import ClassVar, Self
 
 __all__ = [
     "Quantity", "Duration", "Rate", "Percent", "Memory", "Cores", "Count", "Margin", "Measure", "UnitError",
-    "no_unit",
+    "UnreadableError", "no_unit",
 ]  # fmt: skip
 
 NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
@@ -22,7 +23,7 @@ NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
 
 class UnitError(ValueError):
     """A string that is not a valid quantity; `help` says what to write, and `note` why it matters, if that is not
-    obvious. `offered` are the quantities that a number without a unit could be, by their texts.
+    obvious. `offered` are the quantities that the text could stand for, by what to write for each.
     """
 
     def __init__(
@@ -41,7 +42,21 @@ class UnitError(ValueError):
         """The help for a field with a default: only the units that give a value of its scale."""
         low, high = usual.amount / SCALE, usual.amount * SCALE
         near = [text for text, one in self.offered.items() if low <= one.amount <= high]
-        return f"write {_alternatives([f'`{text}`' for text in near])}" if near else self.help
+        return _written(near) if near else self.help
+
+    def offering(self, takes: Callable[[str, Quantity], bool]) -> UnitError | None:
+        """The same error for a field that takes only some of the quantities; None if it takes none of them."""
+        left = {text: one for text, one in self.offered.items() if takes(text, one)}
+        if len(left) == len(self.offered):
+            return self
+        return UnitError(str(self), _written(list(left)), self.note, left) if left else None
+
+
+class UnreadableError(UnitError):
+    """A text that is like no quantity of a kind; the help has examples of the kind."""
+
+    def __init__(self, kind: type[Quantity]) -> None:
+        super().__init__(f"is not {kind.WHAT}", like(kind.EXAMPLES))
 
 
 @cache
@@ -61,12 +76,13 @@ def like(examples: tuple[str, ...]) -> str:
     return "write it like " + " or ".join(f"`{example}`" for example in examples[:2])
 
 
-def _alternatives(texts: list[str]) -> str:
-    """`a`; `a` or `b`; `a`, `b`, or `c`: with a reminder to choose if there is a choice."""
-    if len(texts) == 1:
-        return texts[0]
-    comma = "," if len(texts) > 2 else ""
-    return f"{', '.join(texts[:-1])}{comma} or {texts[-1]}, whichever you mean"
+def _written(texts: list[str]) -> str:
+    """The help for one text or several: `a`; `a` or `b`; `a`, `b`, or `c`, with a reminder to choose."""
+    quoted = [f"`{text}`" for text in texts]
+    if len(quoted) == 1:
+        return f"write {quoted[0]}"
+    comma = "," if len(quoted) > 2 else ""
+    return f"write {', '.join(quoted[:-1])}{comma} or {quoted[-1]}, whichever you mean"
 
 
 SCALE = 1000
@@ -74,11 +90,13 @@ SCALE = 1000
 
 
 def no_unit(kind: type[Quantity], text: str, units: tuple[str, ...]) -> UnitError:
-    """The error for a number that could have one of some units."""
+    """The error for a number that could have one of some units. Zero is the same in all of them."""
     offered = {f"{text}{unit}": one for unit in units if (one := kind.possible(f"{text}{unit}")) is not None}
     if not offered:
-        return UnitError(f"is not {kind.WHAT}", like(kind.EXAMPLES))
-    return UnitError("has no unit", f"write {_alternatives([f'`{one}`' for one in offered])}", offered=offered)
+        return UnreadableError(kind)
+    if not Decimal(text):
+        offered = dict([next(iter(offered.items()))])
+    return UnitError("has no unit", _written(list(offered)), offered=offered)
 
 
 class Quantity:
@@ -128,9 +146,13 @@ class Quantity:
             return no_unit(cls, text, cls.USUAL)
         match = compiled(rf"({NUMBER}) ?([A-Za-z%/]+)").fullmatch(text)
         unit = cls.WORDS.get(match[2].lower(), match[2]) if match is not None else ""
-        if match is not None and unit in cls.UNITS:
-            return UnitError(f"is not {cls.WHAT}", f"write `{match[1]}{unit}`")
-        return UnitError(f"is not {cls.WHAT}", like(cls.EXAMPLES))
+        if match is None or unit not in cls.UNITS:
+            return UnreadableError(cls)
+        meant = f"{match[1]}{unit}"
+        try:
+            return UnitError(f"is not {cls.WHAT}", _written([meant]), offered={meant: cls.parse(meant)})
+        except UnitError as error:
+            return error
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and other.amount == self.amount
@@ -192,7 +214,8 @@ class Duration(Quantity):
     def _from(cls, match: re.Match[str]) -> Self:
         made = super()._from(match)
         if made.amount > 36500 * cls.UNITS["d"]:
-            raise UnitError("is longer than a hundred years", f"write at most `{cls.LONGEST}`")
+            longest: dict[str, Quantity] = {cls.LONGEST: cls(36500 * cls.UNITS["d"])}
+            raise UnitError("is longer than a hundred years", f"write at most `{cls.LONGEST}`", offered=longest)
         return made
 
     def __str__(self) -> str:

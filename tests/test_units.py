@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -144,3 +145,38 @@ def test_a_final_line_break_is_no_part_of_a_spelling(name: str) -> None:
     """Python's `$` matches before one, JSON Schema's does not."""
     with pytest.raises(UnitError):
         SCALARS[name].parse((SCALARS[name].examples or ("x",))[0] + "\n")
+
+
+NUMBERS = ("0", "0.0", "0.5", "1", "5", "99", "100", "150", "400", "20000", "900000")
+"""Numbers without a unit, and with a space before it."""
+
+
+@pytest.mark.parametrize("name", [name for name, scalar in SCALARS.items() if scalar.quantity is not None])
+def test_trap_no_help_offers_what_its_field_refuses(name: str) -> None:
+    """For zero, fields above zero offered `0ms`, and then refused it."""
+    kind = SCALARS[name].quantity
+    assert kind is not None
+    for text in [
+        "soon",
+        *NUMBERS,
+        *(f"{number} {unit.strip()}" for number in NUMBERS for unit in kind.UNITS),
+        "90000000w",
+    ]:
+        try:
+            SCALARS[name].parse(text)
+        except UnitError as refused:
+            for offered in re.findall(r"`([^`]+)`", refused.help):
+                SCALARS[name].parse(offered)
+
+
+@pytest.mark.parametrize("name", ["latency", "positive-duration", "interval"])
+@pytest.mark.parametrize("text", ["0", "0.0", "0 s", "0ms"])
+def test_trap_a_unit_does_not_make_zero_a_time(name: str, text: str) -> None:
+    with pytest.raises(UnitError, match="is not a duration above zero"):
+        SCALARS[name].parse(text)
+
+
+def test_zero_is_the_same_in_every_unit() -> None:
+    with pytest.raises(UnitError) as refused:
+        SCALARS["rate"].parse("0")
+    assert refused.value.help == "write `0/s`"
