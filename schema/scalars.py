@@ -179,14 +179,18 @@ _ALL = r"100(?:\.0{1,9})?%"
 _BELOW_ALL = r"[0-9]{1,2}(?:\.[0-9]{1,9})?%"
 
 
-_LATENCY = "10m"
-"""The longest bound on an answer: no client, gateway, or load balancer waits longer for one."""
+_LATENCY = "4h"
+"""The longest bound on an answer. Some generations take half an hour, and gateways can wait that long for them."""
+
+_MINUTES = r"[0-9]+(?:\.[0-9]+)?m"
+_SLIP = "10m"
+"""From which length on a bound in minutes is taken for one in milliseconds, because of the unit in Kubernetes."""
 
 
 def _latency() -> Scalar:
     """A bound on the time that a caller waits. In Kubernetes, `100m` is a tenth, and here it is more than an hour."""
     pattern = _ABOVE_ZERO + units.Duration.PATTERN
-    what, most = "a duration above zero, up to ten minutes", units.Duration.parse(_LATENCY)
+    most, slip = units.Duration.parse(_LATENCY), units.Duration.parse(_SLIP)
     examples = ("50ms", "2s")
 
     def read(text: str) -> units.Quantity:
@@ -195,17 +199,23 @@ def _latency() -> Scalar:
         return units.Duration.parse(text)
 
     def takes(text: str, value: units.Quantity) -> bool:
-        return compiled(pattern).fullmatch(text) is not None and value <= most
+        minutes = compiled(_MINUTES).fullmatch(text) is not None
+        return compiled(pattern).fullmatch(text) is not None and value <= (slip if minutes else most)
 
     def wrong(text: str, value: units.Quantity) -> UnitError:
-        if value <= most:
+        seconds = f"`{units.plain(value.amount)}s`" if value <= most else f"at most `{_LATENCY}`"
+        if not value.amount:
             why = "nothing takes no time: an alert on such a limit would never end"
             return UnitError("is not a duration above zero", like(examples), why)
-        minutes = compiled(pattern).fullmatch(text) is not None and text.endswith("m")
-        help_ = f"write `{text}s`, or at most `{_LATENCY}`" if minutes else f"write at most `{_LATENCY}`"
-        why = "`m` stands for minutes, and no caller waits that long: no request would ever break the bound"
-        return UnitError("is longer than a caller waits for an answer", help_, why)
+        if compiled(_MINUTES).fullmatch(text):
+            why = "in Kubernetes, `m` is a thousandth; here it is a minute, and no request might ever break the bound"
+            return UnitError("is probably meant in milliseconds", f"write `{text}s`, or {seconds} for minutes", why)
+        if value > most:
+            why = "no caller waits that long: no request would ever break the bound"
+            return UnitError("is longer than a caller waits for an answer", f"write {seconds}", why)
+        return UnitError("is not a duration", f"write {seconds}")
 
+    what = "a duration above zero, up to four hours"
     parse = _only(read, examples, takes, wrong)
     return Scalar(what, pattern, examples, parse=parse, quantity=units.Duration)
 

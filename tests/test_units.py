@@ -147,6 +147,30 @@ def test_a_final_line_break_is_no_part_of_a_spelling(name: str) -> None:
         SCALARS[name].parse((SCALARS[name].examples or ("x",))[0] + "\n")
 
 
+@pytest.mark.parametrize("text", ["1us", "50ms", "10m", "960s", "0.5h", "1800s", "4h", "14400s"])
+def test_trap_a_long_generation_is_a_bound_that_callers_wait_for(text: str) -> None:
+    assert SCALARS["latency"].parse(text) == Duration.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "help_"),
+    [
+        ("100m", "is probably meant in milliseconds", "write `100ms`, or `6000s` for minutes"),
+        ("12.5m", "is probably meant in milliseconds", "write `12.5ms`, or `750s` for minutes"),
+        ("300m", "is probably meant in milliseconds", "write `300ms`, or at most `4h` for minutes"),
+        ("12 min", "is not a duration", "write `720s`"),
+        ("5h", "is longer than a caller waits for an answer", "write at most `4h`"),
+        ("5 hours", "is longer than a caller waits for an answer", "write at most `4h`"),
+        ("20000", "has no unit", "write `20000ms`"),
+        ("20000000", "is longer than a caller waits for an answer", "write at most `4h`"),
+    ],
+)
+def test_a_bound_that_no_request_breaks_is_refused(text: str, error: str, help_: str) -> None:
+    with pytest.raises(UnitError) as refused:
+        SCALARS["latency"].parse(text)
+    assert (str(refused.value), refused.value.help) == (error, help_)
+
+
 NUMBERS = ("0", "0.0", "0.5", "1", "5", "99", "100", "150", "400", "20000", "900000")
 """Numbers without a unit, and with a space before it."""
 
