@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -70,9 +70,9 @@ def expressions(files: dict[str, str]) -> Iterator[str]:
                 yield from (rule["expr"] for rule in group["rules"])
 
 
-def compared(spec: Path) -> int:
+def compared(spec: Path, settings: Sequence[str] = ()) -> int:
     """How many expressions of a spec were compared. None looks back farther than Prometheus keeps samples."""
-    result = mlspec.compile(spec)
+    result = mlspec.compile(spec, settings=settings)
     many = 0
     for one in result._compiled.environments:
         bundle = result.bundles.get(one.name)
@@ -106,3 +106,20 @@ def test_trap_a_long_window_of_drift_never_has_an_alert(window: str, kept: str, 
     settings = [f"monitoring.drift.window={window}", f"platform.prometheus.retention={kept}"]
     result = mlspec.compile(spec / "mlspec.yaml", settings=settings)
     assert any(one.id == "MLS504" for one in result.diagnostics) is fires
+
+
+@pytest.mark.parametrize(("deadline", "kept", "fires"), [("1d", "2d", False), ("3d", "2d", True), ("3d", "4d", False)])
+def test_trap_a_batch_run_that_may_take_longer_than_prometheus_remembers_never_pages(
+    deadline: str, kept: str, fires: bool
+) -> None:
+    """The page asks for the run that was due a deadline ago, with an `offset`."""
+    [spec] = [path for path in EXAMPLES if path.name == "demand-forecast"]
+    settings = [
+        f"constraints.deadline={deadline}",
+        f"platform.prometheus.retention={kept}",
+        'services.demand-forecast.schedule="0 4 * * 1"',
+    ]
+    found = [one for one in mlspec.compile(spec / "mlspec.yaml", settings=settings).diagnostics if one.id == "MLS504"]
+    assert bool(found) is fires
+    assert all("looks back 3d 5m" in one.message for one in found)
+    assert fires or compared(spec / "mlspec.yaml", settings) > 20

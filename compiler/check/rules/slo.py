@@ -99,13 +99,17 @@ def _quiet(service: ServicePlan, rate: Because[Rate], objective: Objective, page
     "monitoring.interval",
     "monitoring.quality.metric",
     "monitoring.rules.*.metric",
+    "services.*.schedule",
+    "services.*.constraints.deadline",
+    "constraints.deadline if services.*[mode=batch]",
 )
 def forgotten_window(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Alert that looks back farther than Prometheus' retention.
 
     Why: if Prometheus keeps two days, a query over three days silently covers only two. The alert then compares a
-    shorter window with the threshold of a longer one. An alert on drift looks back one and a half windows, and finds
-    nothing there that is no longer kept, so it never fires.
+    shorter window with the threshold of a longer one. An alert on drift looks back one and a half windows, and the page
+    of a batch run that misses its deadline looks back that long. They find nothing there that is no longer kept, so
+    they never fire.
 
     Bad:
         constraints: {availability: 99.9%}

@@ -21,7 +21,7 @@ __all__ = ["Reach", "reaches", "remembered"]
 HOUR, DAY = 3600, 86400
 
 LONGEST = Duration(DAY)
-"""The most that all other rules look back."""
+"""The most that all rules look back that the spec does not decide."""
 
 
 class Reach(Record):
@@ -44,6 +44,9 @@ def reaches(plan: Plan) -> Iterator[Reach]:
                 yield Reach(length=_before(pair.long), of=objective.target, why="the objective that it protects")
     if not plan.runs("monitoring").value:
         return
+    for batch in plan.batch.values():
+        if batch.late_from is not None:
+            yield Reach(length=batch.late_from, of=batch.deadline, why="the deadline of a run")
     monitoring = plan.system.monitoring
     if plan.drift is not None and plan.drift.watched:
         window = plan.drift.part.window
