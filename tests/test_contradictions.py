@@ -225,6 +225,50 @@ def test_a_step_that_does_not_divide(schedule: str, said: str | None, tmp_path: 
     assert [d.message for d in found] == ([said] if said is not None else [])
 
 
+SCHEDULED = """
+training:
+  image: registry.example.com/train@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
+  steps: {{train: {{command: [train]}}, evaluate: {{command: [evaluate]}}}}
+  tuning:
+    when: {when}
+    schedule: "{schedule}"
+    algorithm: tpe
+    trials: 10
+    parameters: {{lr: {{type: double, min: 0.1, max: 1}}}}
+"""
+
+VIEW = """
+data: {{sources: [{{name: payments, ingestion: batch, owner: payments}}], columns: [{{name: card_id, dtype: string}}]}}
+features:
+  entities: [{{name: card, key: card_id}}]
+  views: [{{name: activity, entity: card, source: payments, owner: payments-ml, maxAge: 6h, schedule: "{schedule}"}}]
+"""
+
+
+def test_trap_a_search_is_skipped_and_repeated_once_a_year(tmp_path: Path) -> None:
+    """It has a schedule of its own, in the time zone of the training runs."""
+    said = "02:30 does not exist on one day of the year and comes twice on another in Europe/Berlin"
+    retraining = 'retraining: {schedule: "0 4 * * 1", timeZone: Europe/Berlin}'
+    for when, expected in (("schedule", [said]), ("manual", [])):
+        search = SCHEDULED.format(when=when, schedule="30 2 * * 0")
+        assert [d.message for d in findings(tmp_path, "MLS709", search + retraining)] == expected
+
+
+@pytest.mark.parametrize(
+    ("section", "step"),
+    [
+        (SCHEDULED.format(when="schedule", schedule="0 */36 * * *"), "*/36"),
+        (VIEW.format(schedule="*/90 * * * *"), "*/90"),
+    ],
+    ids=["search", "view"],
+)
+def test_trap_a_step_that_does_not_divide_runs_something_else_too_often(
+    section: str, step: str, tmp_path: Path
+) -> None:
+    [found] = findings(tmp_path, "MLS710", section)
+    assert found.message.startswith(f"`{step}` does not mean every")
+
+
 BATCH = """
 services:
   nightly:

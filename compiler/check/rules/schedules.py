@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from ....schema.units import UnitError
-from ...because import Because
+from ...because import Because, fixed
 from ...catalog.load import Change, changes
 from ...diagnostics import Diagnostic
 from ...finding import finding
@@ -27,6 +27,19 @@ _STEP = re.compile(r"\*/([0-9]+)")
 _FIELDS = (("minute", 60), ("hour", 24))
 
 
+_UTC = fixed("UTC", "the feature store and a search without retraining have no time zone")
+
+_PATHS = (
+    "services.*.schedule",
+    "services.*.timeZone",
+    "retraining.schedule",
+    "retraining.timeZone",
+    "training.tuning.when",
+    "training.tuning.schedule",
+    "features.views.*.schedule",
+)
+
+
 def _schedules(system: MLSystem) -> Iterator[Timed]:
     for service in system.services.values():
         if isinstance(service, BatchService):
@@ -34,16 +47,15 @@ def _schedules(system: MLSystem) -> Iterator[Timed]:
     retraining = system.retraining
     if retraining is not None and retraining.schedule is not None:
         yield retraining.schedule, retraining.time_zone
+    tuning = system.training.tuning if system.training is not None else None
+    if tuning is not None and tuning.when.value == "schedule" and tuning.schedule is not None:
+        yield tuning.schedule, retraining.time_zone if retraining is not None else _UTC
+    for view in system.features.views if system.features is not None else ():
+        if view.schedule is not None:
+            yield view.schedule, _UTC
 
 
-@rule(
-    "MLS709",
-    "warning",
-    "services.*.schedule",
-    "services.*.timeZone",
-    "retraining.schedule",
-    "retraining.timeZone",
-)
+@rule("MLS709", "warning", *_PATHS)
 def hour_that_clocks_change(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Schedule in an hour that does not exist once a year.
 
@@ -104,14 +116,7 @@ def _hit(schedule: str, change: Change) -> Hit | None:
     return next(((at, often) for at in times if first <= at < end), None)
 
 
-@rule(
-    "MLS710",
-    "warning",
-    "services.*.schedule",
-    "services.*.timeZone",
-    "retraining.schedule",
-    "retraining.timeZone",
-)
+@rule("MLS710", "warning", *_PATHS)
 def step_that_does_not_divide(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Schedule with a step that does not divide its field.
 
