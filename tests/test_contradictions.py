@@ -304,6 +304,46 @@ def test_runs_that_replace_each_other(
     assert [one.help.split('"')[1] for one in found] == ([said[1]] if said is not None else [])
 
 
+IN_AND_OUT = """
+services:
+  nightly:
+    mode: batch
+    image: registry.example.com/score@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
+    schedule: "0 4 * * *"
+    input: {{uri: "{read}", format: {format}}}
+    output: {{uri: "{written}", format: {format}}}
+"""
+NEXT_TO = "s3://lake/a-output/{date}/"
+ANOTHER = "write to another bucket, or read a folder of this one that is not the one of the scores"
+
+
+@pytest.mark.parametrize(
+    ("read", "written", "format_", "help_"),
+    [
+        ("s3://lake/a/{date}/", "s3://lake/a/{date}/", "parquet", NEXT_TO),
+        ("s3://lake/a/{date}", "s3://lake/a/{date}/", "csv", NEXT_TO),
+        ("s3://lake/a/", "s3://lake/a/scores/{date}/", "parquet", NEXT_TO),
+        ("s3://lake/a/{date}/", "s3://lake/a/", "parquet", "s3://lake/a-output/"),
+        ("s3://lake/{date}/", "s3://lake/{date}/", "parquet", "s3://lake/output/{date}/"),
+        ("s3://lake/a/{date}/", "s3://lake/", "parquet", "s3://lake/a-output/"),
+        ("s3://lake/", "s3://lake/scores/{date}/", "parquet", ANOTHER),
+        ("s3://lake/a/{date}/", "s3://lake/ab/{date}/", "parquet", None),
+        ("s3://lake/{date}/in/", "s3://lake/{date}/out/", "parquet", None),
+        ("s3://lake/a/{date}/", "s3://lake/a/{run}/", "parquet", None),
+        ("s3://lake/a/", "s3://lake/a/", "delta", None),
+        ("bigquery://shop/accounts", "bigquery://shop/accounts", "parquet", None),
+    ],
+)
+def test_trap_a_batch_run_overwrites_its_own_input(
+    read: str, written: str, format_: str, help_: str | None, tmp_path: Path
+) -> None:
+    """A retry scores scores. What the help proposes is apart from the input."""
+    found = findings(tmp_path, "MLS719", IN_AND_OUT.format(read=read, written=written, format=format_))
+    assert [one.help.removeprefix('write `uri: "').removesuffix('"`') for one in found] == ([help_] if help_ else [])
+    if help_ is not None and help_ != ANOTHER:
+        assert findings(tmp_path, "MLS719", IN_AND_OUT.format(read=read, written=help_, format=format_)) == []
+
+
 # Language models
 
 

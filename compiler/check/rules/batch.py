@@ -1,4 +1,4 @@
-"""The rules on the time of batch runs."""
+"""The rules on batch runs: how long they take, and that they do not write over their input."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ...finding import finding
 from ...plan import Plan
 from ...plan.choose import count, number, readable
 from ...plan.serving.batch import BatchPlan, in_minutes
-from ...system import MLSystem
+from ...system import BatchService, MLSystem
 from ..lint import rule
 
-__all__ = ["faster_than_plausible", "no_time_for_a_retry", "run_beyond_its_deadline"]
+__all__ = ["faster_than_plausible", "no_time_for_a_retry", "overwritten_input", "run_beyond_its_deadline"]
 
 MOST = 10_000
 """The most partitions that the language allows."""
@@ -236,3 +236,90 @@ def _room(plan: Plan, batch: BatchPlan) -> tuple[int, str]:
     if plan.platform.quota.node is not None and (fits := plan.quota.room(batch)) is not None:
         limits.append((fits, f"`platform.quota` has room for {fits}"))
     return min(limits, key=lambda limit: limit[0])
+
+
+_TABLES = ("delta", "iceberg")
+"""Formats that know which files are theirs, whatever else is in the folder."""
+
+_STORES = ("s3", "s3a", "s3n", "gs", "gcs", "azure", "az", "abfs", "abfss", "wasb", "wasbs", "hdfs", "file")
+"""The schemes of stores with files in folders. In others, a `/` may separate a database from a table."""
+
+
+@rule(
+    "MLS719",
+    "error",
+    "services.*.input.uri",
+    "services.*.input.format",
+    "services.*.output.uri",
+    "services.*.output.format",
+)
+def overwritten_input(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+    """Batch run that writes to the folder that it reads.
+
+    Why: a run replaces the files of its output, and they are its input. A retry then reads the scores of the try before
+    it, and so does the next run. What reads a folder also reads what is below it.
+
+    Bad:
+        services:
+          nightly:
+            mode: batch
+            image: registry.example.com/score@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
+            schedule: "0 4 * * *"
+            input: {uri: "s3://lake/accounts/"}
+            output: {uri: "s3://lake/accounts/scores/{date}/"}
+    Good:
+        services:
+          nightly:
+            mode: batch
+            image: registry.example.com/score@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
+            schedule: "0 4 * * *"
+            input: {uri: "s3://lake/accounts/"}
+            output: {uri: "s3://lake/scores/{date}/"}
+    """
+    for service in system.services.values():
+        if not isinstance(service, BatchService) or not _of_files(service):
+            continue
+        read, written = service.input.uri, service.output.uri
+        if _overlap(read.value, written.value):
+            yield finding(
+                "MLS719",
+                f"a run {_how(read.value, written.value)}",
+                written,
+                others=((read, "what it reads"),),
+                note="a retry and the next run would read scores, or find their input replaced",
+                help=_elsewhere(read.value, written.value),
+            )
+
+
+def _of_files(service: BatchService) -> bool:
+    """Whether both the input and the output are files in folders."""
+    formats = (service.input.format.value, service.output.format.value)
+    schemes = [uri.value.partition("://")[0].lower() for uri in (service.input.uri, service.output.uri)]
+    return not set(formats) & set(_TABLES) and all(scheme in _STORES for scheme in schemes)
+
+
+def _folder(uri: str) -> str:
+    return f"{uri.rstrip('/')}/"
+
+
+def _overlap(read: str, written: str) -> bool:
+    """Whether one is in the other, or both are the same."""
+    return _folder(read).startswith(_folder(written)) or _folder(written).startswith(_folder(read))
+
+
+def _how(read: str, written: str) -> str:
+    if _folder(read) == _folder(written):
+        return f"reads `{read}` and writes the same"
+    return f"writes to `{written}`, which {'is in' if _folder(written).startswith(_folder(read)) else 'has'} its input"
+
+
+def _elsewhere(read: str, written: str) -> str:
+    """A folder next to the one that the input, or the dates of the input, are in."""
+    inside = read.partition("{")[0].rpartition("/")[0] if "{" in read else read.rstrip("/")
+    before, placeholder, _ = written.partition("{")
+    rest = written[before.rfind("/") :] if placeholder else "/" * written.endswith("/")
+    joined = "-" if "/" in inside.partition("://")[2] else "/"  # there is nothing next to a whole bucket
+    proposed = f"{inside}{joined}output{rest}"
+    if _overlap(read, proposed):
+        return "write to another bucket, or read a folder of this one that is not the one of the scores"
+    return f'write `uri: "{proposed}"`'

@@ -189,6 +189,7 @@ RULES: tuple[Rule, ...] = (
     triggers.labels_that_no_one_counts,
     learning.learning_without_a_guard,
     schedules.runs_in_one_folder,
+    batch.overwritten_input,
     routing.undeclared_receiver,
     routing.receiver_of_nothing,
     routing.repeated_too_late,
