@@ -111,6 +111,15 @@ def test_it_must_not_share_the_account_that_may_start_runs() -> None:
     ]
 
 
+def test_trap_one_identity_for_both_accesses_is_one_that_other_pods_have() -> None:
+    """The first help must not lead to the next error: the process gets an access of its own."""
+    found = [one for one in compiled(("  access: monitor  ", "  # ")).diagnostics if one.severity == "error"]
+    assert found
+    for one in found:
+        assert one.message.startswith(("one pod cannot have two values", "the process that measures cannot run as"))
+        assert "name it in `monitoring.access`" in one.help
+
+
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [

@@ -239,3 +239,51 @@ def test_qlora_of_70b_fits_where_lora_does_not(tmp_path: Path) -> None:
     for method, ids in (("lora", 1), ("qlora", 0)):
         over = TUNED.format(family="llama-3.1-70b", method=method, device="l4", count=4, distributed="")
         assert len(findings(tmp_path / method, "MLS714", over)) == ids
+
+
+# What the rules propose
+
+QUALITY = """
+evaluation: {primary: recall, gates: [{metric: recall, versus: champion, minSamples: 20000}]}
+release: {metrics: {recall: %s}}
+monitoring: {quality: {metric: recall, %s}}
+"""
+LOSES = "retraining: {schedule: '%s', maxModelAge: %s, decay: {loss: %s, over: 30d}}\n"
+
+
+@pytest.mark.parametrize(
+    ("live", "bound", "proposed"),
+    [
+        ("0.9123456", "min: 0.912346", "`min: 0.912345` or less"),
+        ("0.9123456", "max: 0.912345", "`max: 0.912346` or more"),
+        ("0.41", "min: 0.45", "`min: 0.41` or less"),
+        ("0.00001234567", "min: 0.5", "`min: 0.0000123456` or less"),
+        ("0", "min: 0.5", "`min: 0` or less"),
+    ],
+)
+def test_trap_the_bound_that_is_proposed_is_refused_again(live: str, bound: str, proposed: str, tmp_path: Path) -> None:
+    """Rounded to the nearest, a bound may be on the wrong side of the metric that it is for."""
+    [found] = findings(tmp_path, "MLS779", QUALITY % (live, bound))
+    assert found.help.startswith(f"write {proposed}, or promote")
+    again = QUALITY % (live, proposed.split("`")[1])
+    assert findings(tmp_path, "MLS779", again) == []
+
+
+def test_the_age_of_a_model_that_no_schedule_replaces_in_time(tmp_path: Path) -> None:
+    """A loss of 1 in 30 days uses up 0.02 in 14 hours."""
+    quality = QUALITY % ("0.9", "versus: champion, margin: -0.02")
+    [found] = findings(tmp_path, "MLS712", quality + LOSES % ("0 3 * * *", "40d", "1"))
+    assert found.help == (
+        "train faster and more often, and write `maxModelAge: 14h`, or allow a larger loss in `monitoring.quality`"
+    )
+
+
+def test_trap_two_findings_ask_for_the_opposite_of_each_other(tmp_path: Path) -> None:
+    """One for more runs, and one for a larger age, which the first then reports. More runs resolve both."""
+    quality = QUALITY % ("0.9", "versus: champion, margin: -0.02")
+    rare = quality + LOSES % ("0 3 31 * *", "60d", "0.01")
+    [found] = findings(tmp_path, "MLS712", rare)
+    assert found.help.startswith('write `schedule: "0 3 * * 1"`, or')
+    assert findings(tmp_path, "MLS703", rare) == []
+    weekly = quality + LOSES % ("0 3 * * 1", "60d", "0.01")
+    assert findings(tmp_path, "MLS712", weekly) + findings(tmp_path, "MLS703", weekly) == []

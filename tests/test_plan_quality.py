@@ -41,6 +41,22 @@ def test_trap_a_verdict_needs_more_observations_than_a_window_has() -> None:
     assert message == "a verdict on `roc_auc` needs 400 observations, and a window has 397"
 
 
+def test_trap_the_help_offers_a_window_and_a_share_that_the_spec_does_not_have() -> None:
+    """All predictions are captured, and nothing compares distributions."""
+    [spec] = [path for path in EXAMPLES if path.name == "fraud-scorer"]
+
+    def help_(*settings: str) -> str:
+        report = mlspec.compile(spec / "mlspec.yaml", settings=["monitoring.quality.minSamples=9000000", *settings])
+        return next(one.help for one in report.diagnostics if one.id == "MLS794")
+
+    window = "write a longer `monitoring.interval`"
+    drift = f"{window} or `monitoring.drift.window`"
+    assert help_() == f"{drift}, capture a larger share of predictions, or lower `minSamples`"
+    assert help_("monitoring.capture.sample=100%") == f"{drift}, or lower `minSamples`"
+    whole = ("monitoring.capture.sample=100%", "monitoring.drift=null", "retraining.triggers=[quality-drop]")
+    assert help_(*whole) == f"{window}, or lower `minSamples`"
+
+
 def test_the_observations_of_other_metrics() -> None:
     """Of a recall, the positives; of a false-positive rate, the negatives; of the accuracy, all rows."""
     known = {"recall": 794, "false_positive_rate": 396645, "accuracy": 397440}

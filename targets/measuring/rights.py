@@ -17,7 +17,7 @@ from ...compiler.plan.training import TrainingPlan
 from .. import naming
 from ..pod import access
 from .config import labels
-from .workload import grants, process
+from .workload import OWN_ACCESS, grants, process
 
 __all__ = ["role", "service_account"]
 
@@ -78,6 +78,7 @@ def _alone(found: MeasuringPlan) -> None:
     """Refuse an account that other pods run as."""
     mine = [grant for grant in grants(found) if grant.access.service_account is not None]
     taken = {grant.access.service_account.value: grant for grant in mine if grant.access.service_account is not None}
+    may = "may start training runs and " if found.starts.value else ""
     for other in _others(found):
         account_ = found.plan.system.access[other.value].service_account
         if account_ is not None and account_.value in taken:
@@ -86,9 +87,8 @@ def _alone(found: MeasuringPlan) -> None:
                 f"the process that measures cannot run as the ServiceAccount `{account_.value}`",
                 taken[account_.value].named,
                 others=((other, "other pods run as the same account"),),
-                note="it may start training runs and reads all predictions, and those pods would get the same rights",
-                help="add an access with a ServiceAccount of its own, which may read the predictions, the labels, and "
-                "the reference, and name it in `monitoring.access`",
+                note=f"it {may}reads all predictions, and those pods would get the same rights",
+                help=OWN_ACCESS,
             )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from ...compiler.because import because, fixed
 from ...compiler.emit.artifact import Artifact, Body
+from ...compiler.finding import Refusal
 from ...compiler.plan.measuring import METRICS, REQUESTS, MeasuringPlan
 from .. import naming
 from ..pod import access, trust
@@ -20,14 +21,25 @@ from ..process import CONFIG, STATE, Process, container
 from ..process import deployment as deployment_of
 from .config import COMPONENT, FILE, ConfigFile
 
-__all__ = ["deployment", "grants", "ports", "process"]
+__all__ = ["OWN_ACCESS", "deployment", "grants", "ports", "process"]
+
+OWN_ACCESS = (
+    "add an access with a ServiceAccount of its own, which may read the predictions, the labels, and the reference, "
+    "and name it in `monitoring.access`"
+)
+"""What to write if the process has no identity of its own."""
 
 USER = fixed(65532, "the user of mlspec's image")
 
 
 def grants(found: MeasuringPlan) -> list[Grant]:
-    """Every access of the process."""
-    return access.granted(found.plan, access.stores(found.plan, *found.accesses))
+    """Every access of the process. Refuses accesses with two identities, because a pod has one."""
+    granted = access.granted(found.plan, access.stores(found.plan, *found.accesses))
+    try:
+        access.identity(granted)
+    except Refusal as refused:
+        raise Refusal(refused.diagnostic.but(help=OWN_ACCESS)) from None
+    return granted
 
 
 def process(found: MeasuringPlan) -> Process:

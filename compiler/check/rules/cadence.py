@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from math import floor
 from typing import TYPE_CHECKING
 
-from ....schema.units import Duration
+from ....schema.units import Duration, plain
 from ...because import Because
 from ...diagnostics import Diagnostic
 from ...finding import finding
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from ...plan.data.cadence import CadencePlan
 
 __all__ = ["already_too_low", "older_than_it_may_be"]
+
+DIGITS = 6
+"""The digits of a proposed bound: more of them are noise."""
 
 
 @rule(
@@ -66,7 +70,7 @@ def older_than_it_may_be(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     if found is None or found.expires is None or found.tolerated is None:
         return
     limit = plan.system.retraining.max_model_age if plan.system.retraining is not None else None
-    if found.oldest is not None and found.oldest.value > found.expires.value:
+    if found.oldest is not None and found.too_rare:
         yield _too_rare(found, found.expires, found.oldest, limit)
         return
     if limit is not None and limit.value > found.expires.value:
@@ -85,15 +89,18 @@ def _too_rare(
     found: CadencePlan, expires: Because[Duration], oldest: Because[Duration], limit: Because[Duration] | None
 ) -> Diagnostic:
     proposed, late = found.proposed, limit is not None and limit.value > expires.value
-    also = f" and `maxModelAge: {_days(expires.value)}`" if late else ""
-    often = f'write `schedule: "{proposed.value}"`' if proposed is not None else "train faster and more often"
+    age = f"`maxModelAge: {_days(expires.value)}`"
+    if proposed is not None:
+        often = f'write `schedule: "{proposed.value}"`' + (f" and {age}" if late else "")
+    else:
+        often = "train faster and more often" + (f", and write {age}" if late else "")
     return finding(
         "MLS712",
         f"the model gets {readable(oldest.value)} old, but its quality is too low after {readable(expires.value)}",
         found.training.given_schedule,
         others=_why(found),
         note=f"{oldest.reason}; {expires.reason}",
-        help=f"{often}{also}, or allow a larger loss in `monitoring.quality`",
+        help=f"{often}, or allow a larger loss in `monitoring.quality`",
     )
 
 
@@ -136,14 +143,27 @@ def already_too_low(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         if limit is not None and side * (live.value - float(limit.value.amount)) < 0:
             yield finding(
                 "MLS779",
-                f"`{bound.metric.value}` must be {_side(side)} {limit.value}, and it is {live.value:g} for the live "
-                "version",
+                f"`{bound.metric.value}` must be {_side(side)} {limit.value}, and it is {plain(_exact(live.value))} "
+                "for the live version",
                 limit,
                 others=((live, "what the live version measured"),),
                 note="the alert would fire as soon as enough labels arrive and stay on, so it could not show a drop",
-                help=f"write `{word}: {live.value:g}` or {'less' if side > 0 else 'more'}, or promote a version that "
-                "meets the bound",
+                help=f"write `{word}: {_met(live.value, side)}` or {'less' if side > 0 else 'more'}, or promote a "
+                "version that meets the bound",
             )
+
+
+def _exact(value: float) -> Decimal:
+    return Decimal(str(value))
+
+
+def _met(value: float, side: int) -> str:
+    """A bound with six digits that a value meets: rounded down for a minimum, and up for a maximum."""
+    exact = _exact(value)
+    step = Decimal(1).scaleb(exact.adjusted() - DIGITS + 1)
+    if exact == exact.quantize(step):
+        return plain(exact)
+    return plain(exact.quantize(step, rounding=ROUND_FLOOR if side > 0 else ROUND_CEILING))
 
 
 def _side(side: int) -> str:

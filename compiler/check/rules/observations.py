@@ -13,6 +13,7 @@ from ...plan.choose import count
 from ...plan.data.cadence import countable, recorded
 from ...plan.data.quality import QualityPlan
 from ...plan.measuring import MeasuringPlan
+from ...plan.service import ServicePlan
 from ...system import AlertRule, Condition, MLSystem
 from ..lint import rule
 
@@ -164,7 +165,8 @@ def labels_that_never_are_enough(system: MLSystem, plan: Plan) -> Iterator[Diagn
             least,
             others=((process.part.retention, most.reason),),
             note="a label is counted while its prediction is kept, so the trigger would never start a run",
-            help="write a smaller `minNewLabels`, keep predictions for longer, or capture a larger share of them",
+            help="write a smaller `minNewLabels`, or keep predictions for longer"
+            + (", or capture a larger share of them" if _sampled(process) else ""),
         )
 
 
@@ -204,21 +206,25 @@ def verdict_that_no_window_reaches(_: MLSystem, plan: Plan) -> Iterator[Diagnost
           capture: {by: client, to: s3://feedback/fraud, id: payment_id}
           quality: {metric: recall, min: 0.6, minSamples: 400}
     """
-    for bound in plan.measuring.bounds if plan.measuring is not None else ():
+    process = plan.measuring
+    for bound in process.bounds if process is not None else ():
+        assert process is not None
         quality = QualityPlan(plan, bound)
         if quality.seen is None:
             continue
         if quality.seen.value < quality.least.value:
-            yield _too_few(quality, quality.seen, None)
+            yield _too_few(process, quality, quality.seen, None)
             continue
         for column in quality.columns:
             each = quality.each(column)
             if each is not None and each.value < quality.least.value:
-                yield _too_few(quality, each, column)
+                yield _too_few(process, quality, each, column)
                 break
 
 
-def _too_few(quality: QualityPlan, has: Because[int], column: Because[str] | None) -> Diagnostic:
+def _too_few(
+    process: MeasuringPlan, quality: QualityPlan, has: Because[int], column: Because[str] | None
+) -> Diagnostic:
     asked, needs = quality.asked, quality.least.value
     of = f" by `{column.value}`" if column is not None else ""
     has_ = f"at least one value has at most {has.value:,}" if column is not None else f"a window has {has.value:,}"
@@ -229,6 +235,17 @@ def _too_few(quality: QualityPlan, has: Because[int], column: Because[str] | Non
         asked.metric,
         others=((column, "each value has a verdict"),) if column is not None else (),
         note=f"{has.reason}; the alert on a low quality could never fire, and that on few observations always would",
-        help="write a longer `monitoring.interval` or `monitoring.drift.window`, capture a larger share of "
-        f"predictions, or {'remove the segment' if column is not None else 'lower `minSamples`'}",
+        help=f"{_more(process)}, or {'remove the segment' if column is not None else 'lower `minSamples`'}",
     )
+
+
+def _more(process: MeasuringPlan) -> str:
+    """What gives a window more observations, of what the spec has."""
+    drift = " or `monitoring.drift.window`" if process.plan.system.monitoring.drift is not None else ""
+    share = ", capture a larger share of predictions" if _sampled(process) else ""
+    return f"write a longer `monitoring.interval`{drift}{share}"
+
+
+def _sampled(process: MeasuringPlan) -> bool:
+    """Whether only a share of the predictions is captured. The scores of a batch run are all there."""
+    return isinstance(process.service, ServicePlan) and process.part.sample.value.amount < 1

@@ -97,6 +97,12 @@ def _unjudged(retraining: Retraining, evaluation: Evaluation | None) -> Diagnost
     "training.fit",
     "training.tuning",
     "training.crossValidation",
+    "retraining.decay",
+    "monitoring.quality",
+    "evaluation.primary",
+    "releases.*.metrics",
+    "models.*.candidates.*.metrics",
+    "models.*.candidates.*.selected",
 )
 def no_age_limit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """No limit on the model's age, or one that normal operation exceeds.
@@ -153,8 +159,8 @@ def _of_unknown_age(plan: Plan, age: Because[Duration]) -> Iterator[Diagnostic]:
 def _exceeded(
     system: MLSystem, plan: Plan, age: Because[Duration], schedule: Because[str] | None
 ) -> Iterator[Diagnostic]:
-    if schedule is None:
-        return
+    if schedule is None or (plan.cadence is not None and plan.cadence.too_rare):
+        return  # or MLS712 asks for more runs, between which the model gets less old
     gap = cron.gap(schedule, cron.longest_gap).value
     work = TrainingPlan(plan, system.training).work if system.training is not None else None
     least = gap.amount + (work.value.amount if work is not None else 0)

@@ -120,6 +120,11 @@ class CadencePlan:
             return None  # the decay is that of the primary metric
         return _expires(self.decay, self.tolerated, evaluation.primary)
 
+    @property
+    def too_rare(self) -> bool:
+        """Whether a model expires before the next one replaces it, if every run produces one."""
+        return self.expires is not None and self.oldest is not None and self.oldest.value > self.expires.value
+
     @cached_property
     def proposed(self) -> Because[str] | None:
         """The least frequent schedule at which one run may fail before the model expires; None if none is enough."""
