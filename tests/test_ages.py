@@ -26,7 +26,7 @@ from mlspec.runtime.measure import tables
 from mlspec.runtime.measure.measured import Measured, Series, write
 from mlspec.runtime.quality import sources
 
-from .support import EXAMPLES, files
+from .support import EXAMPLES, ROOT, changed, compile_text, dumped, files, loaded
 
 DAY = 86_400.0
 NOW = 1_764_028_800.0
@@ -88,7 +88,7 @@ def test_trap_a_time_that_is_read_once_a_day_is_a_day_old_before_it_is_read_agai
     assert labels.delay is not None
     assert plan.measuring is not None
     behind = {"labels": labels.delay.value, "capture": plan.measuring.part.every.value}
-    late = float(behind[one.monitor].amount) if one.monitor in behind else 0.0
+    late = float(behind[one.monitor].amount) if one.monitor in behind else 5 * MINUTE  # until it is materialized again
     exported = read_again(one, how, lambda at: at - late, tmp_path)
     minutes = [NOW + MINUTE * minute for minute in range(int(2 * DAY / MINUTE) + 60)]
     oldest = max(now - exported(now) for now in minutes)
@@ -110,6 +110,58 @@ def test_trap_the_alerts_of_the_example_fire_between_two_measurements() -> None:
         how = seen(plan, next(one for one in AGES if one.name == name))
         assert how is not None
         assert float(how.oldest.value.amount) < int(limit)
+
+
+CASES = ROOT / "tests" / "errors"
+NIGHTLY = {
+    "mode": "batch",
+    "image": f"registry.example.com/fraud/score@sha256:{'5' * 64}",
+    "input": {"uri": "s3://lake/payments/{date}/", "access": "models"},
+    "output": {"uri": "s3://lake/scores/{date}/", "access": "models"},
+    "resources": {"cpu": 2, "memory": "4Gi"},
+}
+
+
+def of_features(folder: Path, most: str, schedule: str, **changes: object) -> Result:
+    """A system with one feature view, whose source is an hour behind."""
+    made = changed(loaded((CASES / "MLS795-a-feature-view" / "mlspec.yaml").read_text()), **changes)
+    made["features"]["views"][0] |= {"maxAge": most, "schedule": schedule}
+    return compile_text(folder, dumped(made), platform=(CASES / "mlspec.platform.yaml").read_text())
+
+
+def limits_of_features(result: Result) -> list[int]:
+    [rules] = [text for path, text in files(result).items() if path.endswith("rules-model.yaml")]
+    return [int(limit) for limit in re.findall(r"mlspec_feature_newest_timestamp_seconds\{.*\}\) > (\d+)", rules)]
+
+
+@pytest.mark.parametrize(
+    ("most", "seconds"),
+    [("12h", 37 * 3600 + 60), ("25h", 37 * 3600 + 60), ("26h", 26 * 3600), ("37h", 37 * 3600)],
+)
+def test_trap_the_features_of_a_nightly_run_are_stale_every_day(most: str, seconds: int, tmp_path: Path) -> None:
+    """The run reads them when they are three and a half hours old. They get 25 hours old before the next night, and the
+    job that computes them may take 12.
+    """
+    result = of_features(
+        tmp_path,
+        most,
+        "30 1 * * *",
+        constraints={"deadline": "2h", "items": "700k"},
+        serving={**NIGHTLY, "schedule": "0 4 * * *"},
+        monitoring__rules=[{"metric": "null-rate", "max": "1%"}],
+    )
+    assert [one.message for one in result.diagnostics if one.id in ("MLS713", "MLS795")] == []
+    assert limits_of_features(result) == [seconds]
+
+
+@pytest.mark.parametrize(("most", "fires"), [("90m", True), ("2h", True), ("3h", False)])
+def test_trap_a_bound_on_features_is_shorter_than_the_time_between_two_materializations(
+    most: str, fires: bool, tmp_path: Path
+) -> None:
+    """A source that is an hour behind, and a view that is materialized each hour."""
+    rules = [{"metric": "feature-age", "of": "activity", "max": most}]
+    found = of_features(tmp_path, "3h", "0 * * * *", monitoring__rules=rules).diagnostics
+    assert [one.help for one in found if one.id == "MLS795"] == (["write `max: 3h`"] if fires else [])
 
 
 # What the process reads

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from mlspec.compiler.catalog.load import changes, time_zones
+from mlspec.compiler.catalog.load import changes, offsets, time_zones
 from mlspec.compiler.language import ASCENDING, OBJECTS
 
 from .attack.structure import unquoted
@@ -381,6 +381,16 @@ def test_the_name_of_a_tensor_injects_nothing(text: str, tmp_path: Path) -> None
     inputs = made["model"]["signature"]["inputs"]
     named = emitted(tmp_path, model__signature__inputs=inputs).file("config.pbtxt")
     assert unquoted(named) == unquoted(emitted(tmp_path).file("config.pbtxt"))
+
+
+@pytest.mark.parametrize(
+    "zone", ["UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", "Australia/Lord_Howe", "America/New_York"]
+)
+def test_the_offsets_of_the_catalog_are_those_of_the_database(zone: str) -> None:
+    noon = datetime.datetime(2027, 1, 1, 12, tzinfo=datetime.UTC)
+    days = (noon + datetime.timedelta(days=day) for day in range(28 * 365 + 7))
+    found = {day.astimezone(ZoneInfo(zone)).utcoffset() for day in days}
+    assert {datetime.timedelta(minutes=ahead) for ahead in offsets(zone)} == found
 
 
 def test_the_catalog_has_every_zone_once() -> None:

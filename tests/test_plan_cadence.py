@@ -120,6 +120,24 @@ def test_the_time_from_a_materialization_to_a_run(before: str, after: str, minut
     assert _longest_wait(before, after) == minutes
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "ahead", "minutes"),
+    [
+        ("30 1 * * *", "0 4 * * *", 60, 90),
+        ("30 1 * * *", "0 4 * * *", 120, 30),
+        ("30 1 * * *", "0 1 * * *", 120, 21 * 60 + 30),  # 23:00 of the day before
+        ("30 1 * * *", "0 23 * * *", -300, 2 * 60 + 30),  # 4:00 of the day after
+        ("30 1 * * 0", "0 1 * * 1", 120, 21 * 60 + 30),  # Sunday at 23:00
+        ("30 1 1 * *", "0 1 1 * *", 120, 31 * 1440 - 150),
+    ],
+)
+def test_trap_a_run_with_a_time_zone_counts_as_one_at_any_time(
+    before: str, after: str, ahead: int, minutes: int
+) -> None:
+    """Features are materialized in UTC, and the clocks of the run are ahead."""
+    assert _longest_wait(before, after, ahead) == minutes
+
+
 VIEW = """
 data:
   columns: [{{name: card_id, dtype: string}}]

@@ -24,6 +24,7 @@ __all__ = [
     "diagnoses",
     "families",
     "metrics",
+    "offsets",
     "providers",
     "rubric",
     "runtime",
@@ -168,10 +169,17 @@ def tests() -> tuple[str, ...]:
 def time_zones() -> dict[str, tuple[str, ...]]:
     """The zones of the IANA time zone database, release 2026f, by name.
 
-    If clocks change, each has the weekday and the times that they skip once a year, such as `sun` and `02:00-03:00`,
-    and the dates of that from 2027 to 2054, a cycle of the calendar. Then the same of the times that they repeat.
+    Each has what its clocks add to UTC from 2027 to 2054, a cycle of the calendar, such as `+01:00,+02:00`. If clocks
+    change, it also has the weekday and the times that they skip once a year, such as `sun` and `02:00-03:00`, and the
+    dates of that in the same years. Then the same of the times that they repeat.
     """
-    return {name: tuple(changes) for name, *changes in map(str.split, _content("time-zones.txt").splitlines())}
+    return {name: tuple(known) for name, *known in map(str.split, _content("time-zones.txt").splitlines())}
+
+
+def offsets(zone: str) -> tuple[int, ...]:
+    """How many minutes the clocks of a zone are ahead of UTC, at one time of the year or another."""
+    given = time_zones()[zone][0].split(",")
+    return tuple(int(f"{one[0]}1") * (60 * int(one[1:3]) + int(one[4:])) for one in given)
 
 
 class Change(Record):
@@ -186,7 +194,7 @@ class Change(Record):
 
 def changes(zone: str) -> tuple[Change, Change] | None:
     """The times that the clocks of a zone skip, and those that they repeat; None if its clocks do not change."""
-    told = time_zones().get(zone, ())
+    told = time_zones().get(zone, ())[1:]
     return (_change(*told[:3]), _change(*told[3:])) if told else None
 
 

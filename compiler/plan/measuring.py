@@ -62,10 +62,12 @@ def exports(plan: Plan, exported: Exported) -> bool:
     return exported.monitor in OWN or (exported.monitor == "features" and plan.store is not None)
 
 
-def seen(plan: Plan, exported: Exported) -> Seen | None:
-    """How the process reads a time whose age alerts compare; None if a job of the author exports it."""
+def seen(plan: Plan, exported: Exported, view: Because[str] | None = None) -> Seen | None:
+    """How the process reads a time whose age alerts compare, of one feature view or of all; None if a job of the author
+    exports it.
+    """
     process = plan.measuring if exports(plan, exported) else None
-    return process.sees(exported) if process is not None else None
+    return process.sees(exported, view) if process is not None else None
 
 
 OWN = ("quality", "labels", "drift", "data", "capture")
@@ -284,13 +286,13 @@ class MeasuringPlan:
 
     # How late it sees something
 
-    def sees(self, exported: Exported) -> Seen:
+    def sees(self, exported: Exported, view: Because[str] | None = None) -> Seen:
         """When it reads a time whose age alerts compare, and how old that is at the moment."""
         interval, labels = self.plan.system.monitoring.interval, self.plan.system.data.labels
-        if exported.looks:
-            every = _looks(interval, exported.looks)
-            behind = _in_a_file(self.part.every) if exported.monitor == "capture" else fixed(Duration(0), "as it is")
-            return Seen(every=every, behind=behind)
+        if exported.monitor == "features":
+            return Seen(every=_looks(interval, exported.looks), behind=self.plan.freshness.always(view))
+        if exported.monitor == "capture":
+            return Seen(every=_looks(interval, exported.looks), behind=_in_a_file(self.part.every))
         return Seen(every=interval, behind=_settled(interval, labels.delay if labels is not None else None))
 
     # What it starts

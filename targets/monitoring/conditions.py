@@ -48,7 +48,7 @@ def judged(plan: Plan, watched: Watched, rule: AlertRule) -> Iterator[Judged]:
     if metric.query is not None:
         yield _queried(watched, rule, metric, metric.query, interval)
     elif exported is not None:
-        yield _exported(watched, rule, metric, exported, interval, read_as(plan, exported))
+        yield _exported(watched, rule, metric, exported, interval, read_as(plan, exported, rule.of))
     elif metric.needs_labels.value:
         raised = quality.Told(
             severity=rule.severity,

@@ -109,9 +109,9 @@ def number(value: float) -> str:
     return f"{value:.12g}" if 1e-4 <= abs(value) < 1e12 or not value else f"{value:.12f}".rstrip("0").rstrip(".")
 
 
-def read_as(plan: Plan, exported: Exported) -> Read | None:
+def read_as(plan: Plan, exported: Exported, of: Because[str] | None) -> Read | None:
     """How the process that measures reads a time, in scenes; None for a value, and if a job of the author does."""
-    how = seen(plan, exported) if exported.since == "age" else None
+    how = seen(plan, exported, of) if exported.since == "age" else None
     if how is None:
         return None
     every = max(1, math.ceil(how.every.value.amount / 60))

@@ -12,6 +12,7 @@ from ...compiler.exported import Exported, condition
 from ...compiler.plan import Plan
 from ...compiler.plan.choose import readable, whole_seconds
 from ...compiler.plan.data.quality import label_limit
+from ...compiler.plan.measuring import seen
 from ...schema.units import Duration
 from .alert import Watched
 from .jobs import Judged, Needed, read_as, sampled, series, told
@@ -27,10 +28,19 @@ def judged(plan: Plan, watched: Watched) -> Iterator[Judged]:
     taken = {(rule.metric.value, rule.of.value if rule.of is not None else "") for rule in system.monitoring.rules}
     for view in system.features.views if system.features is not None else ():
         if view.max_age is not None and not taken & {("feature-age", view.name.value), ("feature-age", "")}:
-            yield _old(plan, watched, "feature-age", view.max_age, view.name)
+            limit = plan.freshness.limit(view, view.max_age, _seen(plan, view.name))
+            yield _old(plan, watched, "feature-age", limit, view.name)
     delay = system.data.labels.delay if system.data.labels is not None else None
     if delay is not None and system.monitoring.quality is not None and ("label-age", "") not in taken:
         yield _old(plan, watched, "label-age", label_limit(delay, system.monitoring.interval), None)
+
+
+def _seen(plan: Plan, view: Because[str]) -> Because[Duration] | None:
+    """The age of a view that the process that measures sees when all is well."""
+    exported = condition("feature-age")
+    assert exported is not None
+    how = seen(plan, exported, view)
+    return how.oldest if how is not None else None
 
 
 def _old(plan: Plan, watched: Watched, metric: str, limit: Because[Duration], of: Because[str] | None) -> Judged:
@@ -68,7 +78,7 @@ def _judged(
         other="",
         limit=whole_seconds(limit.value),
         labels=own,
-        read=read_as(plan, exported),
+        read=read_as(plan, exported, of),
     )
     well = bounds.well(bound, since="age")
     needed = Needed(name=exported.name, selected=selected, interval=plan.system.monitoring.interval, well=well)

@@ -36,14 +36,19 @@ HELP = {
     "monitoring.capture",
     "monitoring.interval",
     "data.labels.delay",
+    "monitoring.rules.*.of",
     "features.views.*.maxAge",
+    "features.views.*.schedule",
+    "data.sources.*.freshness",
+    "data.sources.*.version",
 )
 def age_between_two_looks(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Bound on an age that is exceeded between two measurements.
 
     Why: an alert compares now with the newest time that was measured. That time stays as it is until the next
-    measurement, so its age grows by the time between two of them. With a shorter bound, the alert fires while all is
-    well, and may keep a training run from starting.
+    measurement, so its age grows by the time between two of them. The newest record of a feature view stays until the
+    view is materialized again. With a shorter bound, the alert fires while all is well, and may keep a training run
+    from starting.
 
     Bad:
         data:
@@ -62,25 +67,27 @@ def age_between_two_looks(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
           quality: {metric: recall, min: 0.6}
           rules: [{metric: label-age, max: 47d}]
     """
-    for name, key, limit in _bounds(system):
+    for name, key, limit, view in _bounds(system):
         exported = condition(name)
         if exported is not None and exported.since == "age":
-            yield from _between(plan, exported, key, limit)
+            yield from _between(plan, exported, key, limit, view)
 
 
-def _bounds(system: MLSystem) -> Iterator[tuple[str, str, Limit]]:
-    """Each bound that may be on an age: its metric, and the field with its value."""
+def _bounds(system: MLSystem) -> Iterator[tuple[str, str, Limit, Because[str] | None]]:
+    """Each bound that may be on an age: its metric, the field with its value, and the feature view that it names. The
+    alert on the maximum age of a view that is materialized on a schedule has a limit that allows for that.
+    """
     for bound in system.monitoring.rules:
         exported = condition(bound.metric.value)
         if bound.max is not None and exported is not None and exported.since == "age":
-            yield exported.metric, "max", bound.max
+            yield exported.metric, "max", bound.max, bound.of
     for view in system.features.views if system.features is not None else ():
-        if view.max_age is not None:
-            yield "feature-age", "maxAge", view.max_age
+        if view.max_age is not None and view.schedule is None:
+            yield "feature-age", "maxAge", view.max_age, view.name
 
 
-def _between(plan: Plan, exported: Exported, key: str, limit: Limit) -> Iterator[Diagnostic]:
-    how = seen(plan, exported)
+def _between(plan: Plan, exported: Exported, key: str, limit: Limit, view: Because[str] | None) -> Iterator[Diagnostic]:
+    how = seen(plan, exported, view)
     if how is None or limit.value.amount > how.oldest.value.amount:
         return
     longer = _longer(float(how.oldest.value.amount + how.every.value.amount / 4))
