@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+import pytest
+
 import mlspec
 from mlspec.compiler.plan.data.quality import QualityPlan
 
-from .support import EXAMPLES
+from .rules import findings
+from .support import EXAMPLES, ROOT, changed, compile_text, dumped, files, loaded
 
 
 def quality(*settings: str) -> QualityPlan:
@@ -55,6 +61,95 @@ def test_trap_the_help_offers_a_window_and_a_share_that_the_spec_does_not_have()
     assert help_("monitoring.capture.sample=100%") == f"{drift}, or lower `minSamples`"
     whole = ("monitoring.capture.sample=100%", "monitoring.drift=null", "retraining.triggers=[quality-drop]")
     assert help_(*whole) == f"{window}, or lower `minSamples`"
+
+
+WEEKLY = (ROOT / "tests" / "errors" / "MLS796-a-weekly-run" / "mlspec.yaml").read_text()
+
+
+def of_batch(folder: Path, schedule: str, **monitoring: object) -> mlspec.Result:
+    """A batch service of 700,000 items, whose predictions are captured and judged."""
+    changes = {f"monitoring__{key}": value for key, value in monitoring.items()}
+    folder.mkdir(exist_ok=True)
+    made = dumped(changed(loaded(WEEKLY), serving__schedule=schedule, **changes))
+    return compile_text(folder, made, platform=(ROOT / "tests" / "errors" / "mlspec.platform.yaml").read_text())
+
+
+DRIFT = {"reference": "s3://models/churn/profile.json", "prediction": {"method": "psi", "threshold": 0.2}}
+MONTHLY = "`interval: 31d` under `monitoring`, and have Prometheus keep `63d` or more"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "monitoring", "said"),
+    [
+        ("0 4 * * 1", {}, "`interval: 7d` under `monitoring`"),
+        ("0 4 * * 1", {"interval": "7d"}, None),
+        ("0 4 * * 1-5", {"interval": "2d"}, "`interval: 3d` under `monitoring`"),
+        ("0 4 1 * *", {}, MONTHLY),
+        ("0 4 * * *", {}, None),
+        ("0 */6 * * *", {}, None),
+        ("0 4 * * 1", {"interval": "7d", "drift": {**DRIFT, "window": "1d"}}, "`window: 7d` under `monitoring.drift`"),
+        ("0 4 * * 1", {"drift": {**DRIFT, "window": "7d"}}, None),
+        ("0 4 * * 1", {"quality": None, "rules": [{"metric": "capture-age", "max": "8d"}]}, None),
+        ("0 4 * * 1", {"quality": None, "rules": [{"metric": "null-rate", "max": "1%"}]}, "`interval: 7d`"),
+        ("0 4 * * 1", {"measured": "elsewhere"}, None),
+    ],
+)
+def test_trap_the_alerts_on_a_weekly_run_fire_every_week(
+    schedule: str, monitoring: dict[str, object], said: str | None, tmp_path: Path
+) -> None:
+    """A day without a run has no predictions, so none of its labels, and nothing to judge."""
+    found = [one.help for one in of_batch(tmp_path, schedule, **monitoring).diagnostics if one.id == "MLS796"]
+    assert len(found) == (said is not None)
+    assert all(one.startswith(f"write {said}") for one in found)
+
+
+def test_a_weekly_run_that_is_measured_each_week_is_well(tmp_path: Path) -> None:
+    """30 days until labels arrive, two weeks for the job, a week until the next run, and two hours for that."""
+    result = of_batch(tmp_path, "0 4 * * 1", interval="7d")
+    assert result.diagnostics == ()
+    [rules] = [text for path, text in files(result).items() if path.endswith("rules-model.yaml")]
+    [limit] = re.findall(r"mlspec_label_newest_timestamp_seconds\{.*\}\) > (\d+)", rules)
+    assert int(limit) == (30 + 14 + 7) * 86400 + 7200
+
+
+def test_a_window_has_all_items_of_a_run_or_none(tmp_path: Path) -> None:
+    """700,000, of which 5% are positive, in a window of a day as in one of a week, and twice as many in two."""
+    for interval, rows in (("1d", 35_000), ("7d", 35_000), ("14d", 70_000)):
+        result = of_batch(tmp_path / interval, "0 4 * * 1", interval=interval)
+        found = result._compiled.environments[0].plan.quality
+        assert found is not None
+        assert found.seen is not None
+        assert found.seen.value == pytest.approx(rows, abs=rows / 500)
+
+
+def test_trap_the_newest_prediction_is_as_old_as_the_last_run(tmp_path: Path) -> None:
+    """A week, two hours for the run, and ten minutes until its file is seen."""
+    for most, said in (("2h", ["write `max: 8d`"]), ("7d", ["write `max: 8d`"]), ("8d", [])):
+        rules = [{"metric": "capture-age", "max": most}]
+        found = of_batch(tmp_path / most, "0 4 * * 1", interval="7d", rules=rules).diagnostics
+        assert [one.help for one in found if one.id == "MLS795"] == said
+
+
+@pytest.mark.parametrize(
+    ("mean", "sample", "most", "said"),
+    [
+        ("1/h", "100%", "20m", ["write `max: 72m`"]),
+        ("1/h", "100%", "72m", []),
+        ("10/h", "10%", "20m", ["write `max: 72m`"]),
+        ("20/s", "100%", "11m", []),
+        ("20/s", "100%", "9m", ["write `max: 12m`, or finish files sooner with `monitoring.capture.every`"]),
+    ],
+)
+def test_trap_a_prediction_an_hour_is_up_to_an_hour_old(
+    mean: str, sample: str, most: str, said: list[str], tmp_path: Path
+) -> None:
+    fragment = f"""
+constraints: {{throughput: {{mean: {mean}, peak: 60/s}}}}
+monitoring:
+  capture: {{by: client, to: s3://feedback/fraud, id: payment_id, sample: {sample}}}
+  rules: [{{metric: capture-age, max: {most}}}]
+"""
+    assert [one.help for one in findings(tmp_path, "MLS795", fragment)] == said
 
 
 def test_the_observations_of_other_metrics() -> None:

@@ -7,11 +7,12 @@ same environment, because it has no rights in another namespace.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ...schema.units import Duration
-from ..because import Because, because, decision, fixed, text
+from ...schema.units import Duration, Percent, Rate
+from ..because import Because, because, decision, first, fixed, text
 from ..exported import Exported, condition
 from ..finding import Refusal, refusal
 from ..pace import settles
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from . import Plan
     from .data.drift import DriftPlan, Watched
 
-__all__ = ["METRICS", "OWN", "REQUESTS", "Compared", "MeasuringPlan", "Seen", "measured", "measures", "seen"]
+__all__ = ["METRICS", "OWN", "REQUESTS", "Compared", "MeasuringPlan", "Seen", "measured", "measures", "pause", "seen"]
 
 METRICS = 9464
 """The port of the metrics: the default port of OpenTelemetry's Prometheus exporter."""
@@ -68,6 +69,14 @@ def seen(plan: Plan, exported: Exported, view: Because[str] | None = None) -> Se
     """
     process = plan.measuring if exports(plan, exported) else None
     return process.sees(exported, view) if process is not None else None
+
+
+def pause(plan: Plan) -> Because[Duration] | None:
+    """The time between two predictions, if only one service can be meant; None if it is short or unknown."""
+    if plan.measuring is not None:
+        return plan.measuring.pause
+    served: tuple[ServicePlan | BatchPlan, ...] = (*plan.online.values(), *plan.batch.values())
+    return _pause(served[0], None) if len(served) == 1 else None
 
 
 OWN = ("quality", "labels", "drift", "data", "capture")
@@ -292,8 +301,15 @@ class MeasuringPlan:
         if exported.monitor == "features":
             return Seen(every=_looks(interval, exported.looks), behind=self.plan.freshness.always(view))
         if exported.monitor == "capture":
-            return Seen(every=_looks(interval, exported.looks), behind=_in_a_file(self.part.every))
-        return Seen(every=interval, behind=_settled(interval, labels.delay if labels is not None else None))
+            behind = _in_a_file(self.part.every, self.pause)
+            return Seen(every=_looks(interval, exported.looks), behind=behind)
+        delay = labels.delay if labels is not None else None
+        return Seen(every=interval, behind=_settled(interval, delay, self.pause))
+
+    @cached_property
+    def pause(self) -> Because[Duration] | None:
+        """The time between two captured predictions; None if it is short or unknown."""
+        return _pause(self.service, self.part.sample)
 
     # What it starts
 
@@ -336,18 +352,52 @@ def _looks(interval: Because[Duration], most: int) -> tuple[Duration, str]:
     return every, f"{in_words(every)} until the next look at it"
 
 
-@decision
-def _in_a_file(every: Because[Duration]) -> tuple[Duration, str]:
-    return every.value, f"{in_words(every.value)} until its file is finished"
+SHORT = 60
+"""Seconds between two predictions below which no age is longer because of them."""
+
+
+def _pause(service: ServicePlan | BatchPlan, share: Because[Percent] | None) -> Because[Duration] | None:
+    if isinstance(service, BatchPlan):
+        return _between_runs(service.longest_gap, service.deadline)
+    rate = first(service.traffic("mean"), service.traffic("peak"))
+    most = Decimal(1) / SHORT / (share.value.amount if share is not None and share.value.amount else 1)
+    if rate is None or not 0 < rate.value.amount <= most:
+        return None
+    return _between_requests(rate, share)
 
 
 @decision
-def _settled(interval: Because[Duration], delay: Because[Duration] | None) -> tuple[Duration, str]:
+def _between_runs(gap: Because[Duration], run: Because[Duration]) -> tuple[Duration, str]:
+    total = Duration(gap.value.amount + run.value.amount)
+    return total, f"{in_words(gap.value)} until the next run + {in_words(run.value)} until it ends"
+
+
+@decision
+def _between_requests(rate: Because[Rate], share: Because[Percent] | None) -> tuple[Duration, str]:
+    captured = share.value.amount if share is not None and share.value.amount else Decimal(1)
+    between = Duration(round(1 / (rate.value.amount * captured)))
+    of = f", {share.value} of them captured" if share is not None and captured < 1 else ""
+    return between, f"{in_words(between)} between two requests at {rate.value}{of}"
+
+
+def _added(*parts: Because[Duration] | tuple[Duration, str] | None) -> tuple[Duration, str]:
+    """The sum of times, and what they are."""
+    known = [(part.value, part.reason) if isinstance(part, Because) else part for part in parts if part is not None]
+    return Duration(sum(length.amount for length, _ in known)), " + ".join(said for _, said in known)
+
+
+@decision
+def _in_a_file(every: Because[Duration], pause: Because[Duration] | None) -> tuple[Duration, str]:
+    return _added(pause, (every.value, f"{in_words(every.value)} until its file is finished"))
+
+
+@decision
+def _settled(
+    interval: Because[Duration], delay: Because[Duration] | None, pause: Because[Duration] | None
+) -> tuple[Duration, str]:
     settling = Duration(round(settles(float(interval.value.amount))))
-    said = f"{in_words(settling)} until records have arrived"
-    if delay is None:
-        return settling, said
-    return Duration(settling.amount + delay.value.amount), f"{in_words(delay.value)} until labels arrive + {said}"
+    late = (delay.value, f"{in_words(delay.value)} until labels arrive") if delay is not None else None
+    return _added(pause, late, (settling, f"{in_words(settling)} until records have arrived"))
 
 
 @decision

@@ -12,7 +12,7 @@ from ...compiler.exported import Exported, condition
 from ...compiler.plan import Plan
 from ...compiler.plan.choose import readable, whole_seconds
 from ...compiler.plan.data.quality import label_limit
-from ...compiler.plan.measuring import seen
+from ...compiler.plan.measuring import pause, seen
 from ...schema.units import Duration
 from .alert import Watched
 from .jobs import Judged, Needed, read_as, sampled, series, told
@@ -32,7 +32,7 @@ def judged(plan: Plan, watched: Watched) -> Iterator[Judged]:
             yield _old(plan, watched, "feature-age", limit, view.name)
     delay = system.data.labels.delay if system.data.labels is not None else None
     if delay is not None and system.monitoring.quality is not None and ("label-age", "") not in taken:
-        yield _old(plan, watched, "label-age", label_limit(delay, system.monitoring.interval), None)
+        yield _old(plan, watched, "label-age", label_limit(delay, system.monitoring.interval, pause(plan)), None)
 
 
 def _seen(plan: Plan, view: Because[str]) -> Because[Duration] | None:

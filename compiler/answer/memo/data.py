@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ...plan import Plan
 from ...plan.data.quality import label_limit
 from ...plan.data.segments import segments
+from ...plan.measuring import pause
 from .line import Line
 
 __all__ = ["drift", "history", "quality"]
@@ -69,4 +70,6 @@ def quality(plan: Plan) -> Iterator[Line]:
     )
     labels = plan.system.data.labels
     if labels is not None and labels.delay is not None:
-        yield Line(title="newest label at most", value=label_limit(labels.delay, plan.system.monitoring.interval))
+        yield Line(
+            title="newest label at most", value=label_limit(labels.delay, plan.system.monitoring.interval, pause(plan))
+        )

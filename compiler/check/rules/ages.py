@@ -12,7 +12,7 @@ from ...exported import Exported, condition
 from ...finding import finding
 from ...plan import Plan
 from ...plan.choose import readable
-from ...plan.measuring import seen
+from ...plan.measuring import pause, seen
 from ...system import MLSystem
 from ..lint import rule
 
@@ -20,12 +20,11 @@ __all__ = ["age_between_two_looks"]
 
 Limit = Because[Duration] | Because[Measure]
 
-HELP = {
-    "label-age": "write `{key}: {longer}`, or measure more often with a shorter `monitoring.interval`",
-    "capture-age": "write `{key}: {longer}`, or finish files sooner with `monitoring.capture.every`",
-    "feature-age": "write `{key}: {longer}`",
+SOONER = {
+    "label-age": ", or measure more often with a shorter `monitoring.interval`",
+    "capture-age": ", or finish files sooner with `monitoring.capture.every`",
 }
-"""What to write, by metric."""
+"""What else makes an age shorter, by metric, unless most of it is the time between two predictions."""
 
 
 @rule(
@@ -90,13 +89,14 @@ def _between(plan: Plan, exported: Exported, key: str, limit: Limit, view: Becau
     how = seen(plan, exported, view)
     if how is None or limit.value.amount > how.oldest.value.amount:
         return
+    paused = exported.monitor != "features" and pause(plan) is not None
     longer = _longer(float(how.oldest.value.amount + how.every.value.amount / 4))
     yield finding(
         "MLS795",
         f"`{exported.metric}` is up to {readable(how.oldest.value)} while all is well, so this alert fires then",
         limit,
         note=f"{how.oldest.reason}; an alert that fires without a fault hides one",
-        help=HELP[exported.metric].format(key=key, longer=longer),
+        help=f"write `{key}: {longer}`{'' if paused else SOONER.get(exported.metric, '')}",
     )
 
 

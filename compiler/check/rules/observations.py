@@ -1,23 +1,34 @@
-"""Rules on the observations in production: a verdict and a trigger need no more of them than there can be."""
+"""Rules on the observations in production: a verdict and a trigger need no more of them than there can be, and a window
+has some.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil
 
+from ....schema.units import Duration
 from ...because import Because
 from ...diagnostics import Diagnostic
+from ...exported import condition
 from ...finding import finding
 from ...plan import Plan
 from ...plan.alerting.due import NEW_LABELS
-from ...plan.choose import count
+from ...plan.choose import count, readable
 from ...plan.data.cadence import countable, recorded
 from ...plan.data.quality import QualityPlan
 from ...plan.measuring import MeasuringPlan
 from ...plan.service import ServicePlan
+from ...plan.serving.batch import BatchPlan
 from ...system import AlertRule, Condition, MLSystem
 from ..lint import rule
 
-__all__ = ["labels_that_never_are_enough", "rival_without_a_result", "verdict_that_no_window_reaches"]
+__all__ = [
+    "labels_that_never_are_enough",
+    "rival_without_a_result",
+    "verdict_that_no_window_reaches",
+    "window_without_a_run",
+]
 
 _RATE = (
     "constraints.throughput if services.*[mode=online]",
@@ -249,3 +260,90 @@ def _more(process: MeasuringPlan) -> str:
 def _sampled(process: MeasuringPlan) -> bool:
     """Whether only a share of the predictions is captured. The scores of a batch run are all there."""
     return isinstance(process.service, ServicePlan) and process.part.sample.value.amount < 1
+
+
+@rule(
+    "MLS796",
+    "warning",
+    "monitoring.interval",
+    "monitoring.drift",
+    "monitoring.quality",
+    "monitoring.rules.*.metric",
+    "monitoring.capture",
+    "monitoring.measured",
+    "services.*.schedule",
+    "platform.prometheus.retention",
+)
+def window_without_a_run(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Measurement of batch predictions in windows that have no run.
+
+    Why: a window without a run has no predictions, so nothing is measured in it. Alerts on what is missing then fire
+    while all is well, and may keep a training run from starting. Those that need two windows in a row never fire.
+
+    Bad:
+        data:
+          columns: [{name: is_fraud, dtype: bool, available: after-outcome}]
+          labels: {column: is_fraud, delay: 45d}
+        services:
+          weekly:
+            mode: batch
+            image: registry.example.com/score@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
+            schedule: "0 4 * * 1"
+            input: {uri: "s3://lake/accounts/{date}/"}
+            output: {uri: "s3://lake/scores/{date}/"}
+        monitoring:
+          capture: {by: client, service: weekly, to: s3://feedback/fraud, id: payment_id}
+          quality: {metric: recall, min: 0.6}
+    Good:
+        data:
+          columns: [{name: is_fraud, dtype: bool, available: after-outcome}]
+          labels: {column: is_fraud, delay: 45d}
+        services:
+          weekly:
+            mode: batch
+            image: registry.example.com/score@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
+            schedule: "0 4 * * 1"
+            input: {uri: "s3://lake/accounts/{date}/"}
+            output: {uri: "s3://lake/scores/{date}/"}
+        monitoring:
+          interval: 7d
+          capture: {by: client, service: weekly, to: s3://feedback/fraud, id: payment_id}
+          quality: {metric: recall, min: 0.6}
+    """
+    process, drift = plan.measuring, system.monitoring.drift
+    if process is None or not isinstance(process.service, BatchPlan) or not any(map(_in_windows, process.asked)):
+        return
+    window, key, under = system.monitoring.interval, "interval", "monitoring"
+    if drift is not None:
+        window, key, under = drift.window, "window", "monitoring.drift"
+    gap = process.service.longest_gap
+    if gap.value > window.value:
+        yield finding(
+            "MLS796",
+            f"the runs are up to {readable(gap.value)} apart, so a window of {readable(window.value)} may have none",
+            window,
+            process.asked,
+            others=((process.service.part.schedule, "when the runs start"),),
+            note="nothing is measured in a window without predictions, so alerts would fire while all is well",
+            help=f"write `{key}: {_whole(gap.value)}` under `{under}`" + _kept(plan, gap.value),
+        )
+
+
+def _kept(plan: Plan, window: Duration) -> str:
+    """What Prometheus has to keep, if it does not: a group that is no longer measured is noticed after two windows."""
+    days = ceil((2 * window.amount + 3600) / 86400)
+    if days * 86400 <= plan.platform.prometheus.retention.value.amount:
+        return ""
+    return f", and have Prometheus keep `{days}d` or more, as `platform.prometheus.retention` says"
+
+
+def _in_windows(asked: Because[object]) -> bool:
+    """Whether it is measured in windows. An age is that of the newest time, whatever the window."""
+    exported = condition(str(asked.value))
+    return exported is None or not exported.looks
+
+
+def _whole(gap: Duration) -> str:
+    """Rounded up to whole hours or days."""
+    hours = ceil(gap.amount / 3600)
+    return f"{hours // 24}d" if hours % 24 == 0 else f"{hours}h"

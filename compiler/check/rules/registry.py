@@ -212,6 +212,7 @@ RULES: tuple[Rule, ...] = (
     observations.labels_that_never_are_enough,
     observations.verdict_that_no_window_reaches,
     ages.age_between_two_looks,
+    observations.window_without_a_run,
     llm.no_token_limit,
     llm.unversioned_prompt,
     llm_fit.context_overrun,

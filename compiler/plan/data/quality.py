@@ -18,6 +18,7 @@ from ....schema.units import Count, Duration, Margin, Measure, Percent, plain
 from ...because import Because, because, decision, first, text
 from ...system import AlertRule, Condition, CustomMetric, HumanPerformance
 from ..choose import assumed, count, readable
+from ..serving.batch import BatchPlan
 from .cadence import recorded
 from .segments import most_values
 
@@ -145,13 +146,14 @@ class QualityPlan:
         """
         process, labels = self.plan.measuring, self.plan.system.data.labels
         rows = recorded(self.plan, process.service.model.value) if process is not None else None
-        if rows is None:
+        if rows is None or process is None:
             return None
+        run = process.service.total if isinstance(process.service, BatchPlan) else None
         drift, interval = self.plan.system.monitoring.drift, self.plan.system.monitoring.interval
         share = labels.positive_share if labels is not None else None
         which = OBSERVED.get(self.asked.metric.value)
         window = _window(interval, drift.window if drift is not None else None)
-        return _seen(rows, window, share if which is not None else None, which or "")
+        return _seen(rows, window, share if which is not None else None, which or "", run)
 
     def each(self, column: Because[str]) -> Because[int] | None:
         """The same for each value of a column, if all are equally frequent."""
@@ -199,10 +201,17 @@ def _of_result(
 
 
 @decision
-def label_limit(delay: Because[Duration], interval: Because[Duration]) -> tuple[Duration, str]:
-    """How old the newest prediction with a label may be: a label arrives after its delay, and a job sees it later."""
-    total = Duration(delay.value.amount + 2 * interval.value.amount)
-    return total, f"{readable(delay.value)} until labels arrive, and 2 x {interval.value} for the job that joins them"
+def label_limit(
+    delay: Because[Duration], interval: Because[Duration], pause: Because[Duration] | None
+) -> tuple[Duration, str]:
+    """How old the newest prediction with a label may be: a label arrives after its delay, and a job sees it later.
+    `pause` is the time between two predictions, if it is long.
+    """
+    total = delay.value.amount + 2 * interval.value.amount
+    said = f"{readable(delay.value)} until labels arrive, and 2 x {interval.value} for the job that joins them"
+    if pause is None:
+        return Duration(total), said
+    return Duration(total + pause.value.amount), f"{pause.reason}; {said}"
 
 
 @decision
@@ -213,10 +222,17 @@ def _window(interval: Because[Duration], drift: Because[Duration] | None) -> tup
 
 @decision
 def _seen(
-    rows: Because[float], window: Because[Duration], share: Because[Percent] | None, which: str
+    rows: Because[float],
+    window: Because[Duration],
+    share: Because[Percent] | None,
+    which: str,
+    run: Because[Count] | None,
 ) -> tuple[int, str]:
+    """`run` are the items of a batch run. A window has all of them, or none."""
     found = rows.value * float(window.value.amount) / DAY
     said = f"{rows.reason}, for {readable(window.value)}"
+    if run is not None and found < float(run.value):
+        found, said = float(run.value), f"{run.value} items of a run"
     if share is None:
         return int(found), said
     negative = Percent(1 - share.value.amount)
