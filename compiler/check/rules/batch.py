@@ -14,7 +14,9 @@ from ...finding import finding
 from ...plan import Plan
 from ...plan.choose import count, number, readable
 from ...plan.serving.batch import BatchPlan, in_minutes
-from ...system import BatchService, MLSystem
+from ...plan.stores import folder_of
+from ...system import MLSystem
+from ..folders import TABLES
 from ..lint import rule
 
 __all__ = ["faster_than_plausible", "no_time_for_a_retry", "overwritten_input", "run_beyond_its_deadline"]
@@ -238,13 +240,6 @@ def _room(plan: Plan, batch: BatchPlan) -> tuple[int, str]:
     return min(limits, key=lambda limit: limit[0])
 
 
-_TABLES = ("delta", "iceberg")
-"""Formats that know which files are theirs, whatever else is in the folder."""
-
-_STORES = ("s3", "s3a", "s3n", "gs", "gcs", "azure", "az", "abfs", "abfss", "wasb", "wasbs", "hdfs", "file")
-"""The schemes of stores with files in folders. In others, a `/` may separate a database from a table."""
-
-
 @rule(
     "MLS719",
     "error",
@@ -253,7 +248,7 @@ _STORES = ("s3", "s3a", "s3n", "gs", "gcs", "azure", "az", "abfs", "abfss", "was
     "services.*.output.uri",
     "services.*.output.format",
 )
-def overwritten_input(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+def overwritten_input(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Batch run that writes to the folder that it reads.
 
     Why: a run replaces the files of its output, and they are its input. A retry then reads the scores of the try before
@@ -276,41 +271,26 @@ def overwritten_input(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
             input: {uri: "s3://lake/accounts/"}
             output: {uri: "s3://lake/scores/{date}/"}
     """
-    for service in system.services.values():
-        if not isinstance(service, BatchService) or not _of_files(service):
+    for batch in plan.batch.values():
+        read, written = batch.part.input, batch.part.output
+        inside, outside = (folder_of(plan, one.uri.value, one.access) for one in (read, written))
+        if inside is None or outside is None or not {read.format.value, written.format.value}.isdisjoint(TABLES):
             continue
-        read, written = service.input.uri, service.output.uri
-        if _overlap(read.value, written.value):
+        if inside.startswith(outside) or outside.startswith(inside):
             yield finding(
                 "MLS719",
-                f"a run {_how(read.value, written.value)}",
-                written,
-                others=((read, "what it reads"),),
+                f"a run {_how(read.uri.value, written.uri.value, inside, outside)}",
+                written.uri,
+                others=((read.uri, "what it reads"),),
                 note="a retry and the next run would read scores, or find their input replaced",
-                help=_elsewhere(read.value, written.value),
+                help=_elsewhere(read.uri.value, written.uri.value),
             )
 
 
-def _of_files(service: BatchService) -> bool:
-    """Whether both the input and the output are files in folders."""
-    formats = (service.input.format.value, service.output.format.value)
-    schemes = [uri.value.partition("://")[0].lower() for uri in (service.input.uri, service.output.uri)]
-    return not set(formats) & set(_TABLES) and all(scheme in _STORES for scheme in schemes)
-
-
-def _folder(uri: str) -> str:
-    return f"{uri.rstrip('/')}/"
-
-
-def _overlap(read: str, written: str) -> bool:
-    """Whether one is in the other, or both are the same."""
-    return _folder(read).startswith(_folder(written)) or _folder(written).startswith(_folder(read))
-
-
-def _how(read: str, written: str) -> str:
-    if _folder(read) == _folder(written):
+def _how(read: str, written: str, inside: str, outside: str) -> str:
+    if inside == outside:
         return f"reads `{read}` and writes the same"
-    return f"writes to `{written}`, which {'is in' if _folder(written).startswith(_folder(read)) else 'has'} its input"
+    return f"writes to `{written}`, which {'is in' if outside.startswith(inside) else 'has'} its input"
 
 
 def _elsewhere(read: str, written: str) -> str:
@@ -320,6 +300,6 @@ def _elsewhere(read: str, written: str) -> str:
     rest = written[before.rfind("/") :] if placeholder else "/" * written.endswith("/")
     joined = "-" if "/" in inside.partition("://")[2] else "/"  # there is nothing next to a whole bucket
     proposed = f"{inside}{joined}output{rest}"
-    if _overlap(read, proposed):
+    if f"{proposed.rstrip('/')}/".startswith(f"{read.rstrip('/')}/"):
         return "write to another bucket, or read a folder of this one that is not the one of the scores"
     return f'write `uri: "{proposed}"`'
