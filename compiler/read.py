@@ -185,6 +185,7 @@ class _Reader:
     def _mapping(self, start: Any, events: Iterator[Any], depth: int) -> Mapping:
         keys: dict[str, Scalar] = {}
         entries: dict[str, Node] = {}
+        others: list[Node] = []
         for event in events:
             if isinstance(event, yaml.MappingEndEvent):
                 break
@@ -192,6 +193,7 @@ class _Reader:
             value = self._node(next(events), events, depth + 1)
             if isinstance(key, Scalar) and key.plain and key.text == "<<":
                 self._merge_key(key)
+                others += value.items if isinstance(value, Sequence) else [value]
                 continue
             if not isinstance(key, Scalar):
                 raise self._stop(
@@ -204,6 +206,8 @@ class _Reader:
                 self._duplicate(key, keys[key.text])
             else:
                 keys[key.text], entries[key.text] = key, value
+        for other in others:
+            _complete(keys, entries, other)
         return Mapping(self._between(start, event), keys, entries)
 
     def _between(self, start: Any, end: Any) -> tuple[SourceFile, int, int, int, int]:
@@ -238,6 +242,15 @@ class _Reader:
                 help="remove one of them",
             )
         )
+
+
+def _complete(keys: dict[str, Scalar], entries: dict[str, Node], other: Node) -> None:
+    """Add what a merge key was meant to add, so that it is not missing as well."""
+    if not isinstance(other, Mapping):
+        return
+    for name, value in other.entries.items():
+        if name not in keys:
+            keys[name], entries[name] = other.keys[name], value
 
 
 def _beyond_bounds(file: SourceFile, line: int, column: int) -> Diagnostic | None:

@@ -63,6 +63,26 @@ def test_duplicate_keys_are_found_with_both_places() -> None:
     assert repr(found[0].others[0].span) == "f:1:1"
 
 
+@pytest.mark.parametrize("merged", ["*a", "[*b, *a]"])
+def test_trap_a_merge_key_hides_what_it_adds(merged: str) -> None:
+    """It is the only finding: the keys of the other mapping are there, except for those that are set here."""
+    root, found = read(SourceFile("f", f"a: &a {{x: 1, y: 2}}\nb: &b {{z: 3}}\nc: {{<<: {merged}, y: 4}}\n"))
+    assert root is not None
+    assert [one.message for one in found] == ["the merge key `<<` is not supported"]
+    read_ = {key: value.text for key in "xyz" if isinstance(value := lookup(root, ("c", key)), Scalar)}
+    assert read_ == ({"x": "1", "y": "4"} if merged == "*a" else {"x": "1", "y": "4", "z": "3"})
+
+
+@pytest.mark.parametrize("other", ["1", "[1, a]", "null"])
+def test_a_merge_key_of_no_mapping_adds_nothing(other: str) -> None:
+    root, found = read(SourceFile("f", f"a: {{<<: {other}, b: 1}}\n"))
+    assert root is not None
+    assert len(found) == 1
+    node = root.entries["a"]
+    assert isinstance(node, Mapping)
+    assert list(node.entries) == ["b"]
+
+
 @pytest.mark.parametrize(
     ("text", "place", "words"),
     [

@@ -8,8 +8,9 @@ import pytest
 
 import mlspec
 
+from .online import errors, spec
 from .rules import findings
-from .support import ROOT, compile_text, ids, minimal, run
+from .support import ROOT, changed, compile_text, ids, minimal, run
 
 FRAUD = ROOT / "examples" / "fraud-scorer"
 NOTHING = """
@@ -109,3 +110,30 @@ def test_a_mistaken_step_of_a_setting_is_marked_where_it_is(setting: str, before
     """Not where the same letters occur first."""
     (found,) = mlspec.lint(ROOT / "examples/minimal/mlspec.yaml", settings=[setting])
     assert (found.span.column, found.span.end_column) == (len(before), len(before) + len(marked))
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"rollout__rollbackWhen": [{"metric": "error-rate", "max": None}]}, "max"),
+        ({"rollout__stages": [{"canary": None}]}, "canary"),
+        ({"success": [{"metric": "latency-p99", "versus": None, "by": "2027-12-31"}]}, "versus"),
+        ({"platform__alerting": {"receivers": {"hook": {"webhook": {"url": None}}}}}, "url"),
+        ({"serving__container__metrics": {"inFlight": {"gauge": "running", "unit": "s", "busy": None}}}, "busy"),
+    ],
+)
+def test_trap_a_key_without_a_value_is_said_to_be_missing_as_well(
+    change: dict[str, object], name: str, tmp_path: Path
+) -> None:
+    """Where a mapping needs one of several keys, or one key needs another, a key that is there lacks only its value."""
+    found = errors(tmp_path, changed(spec("custom"), **change))
+    assert [one for one in found if one[:6] in ("MLS009", "MLS011")] == [f"MLS011: `{name}` has no value"]
+
+
+def test_trap_a_merge_key_makes_what_it_adds_missing_as_well(tmp_path: Path) -> None:
+    text = minimal(access="ACCESS").replace(
+        "ACCESS", "{base: &b {kind: s3, region: us-east-1, serviceAccount: models}, store: {<<: *b}}"
+    )
+    found = ids(compile_text(tmp_path, text))
+    assert "MLS001" in found
+    assert "MLS009" not in found

@@ -171,9 +171,10 @@ class Binder:
         return _WRONG
 
     def _exactly_one(self, type_name: str, node: Mapping, path: str, lost: frozenset[str]) -> None:
+        """Report a lack or a surplus. A key without a value is no lack: `_null` reports it."""
         wanted = EXACTLY_ONE.get(type_name, ())
         given = [key for key in wanted if _has(node, key)]
-        if wanted and not given and lost.isdisjoint(wanted):
+        if wanted and lost.isdisjoint(wanted) and node.entries.keys().isdisjoint(wanted):
             if self.partial:
                 self.lacking += 1
             else:
@@ -183,7 +184,7 @@ class Binder:
 
     def _needs(self, type_name: str, node: Mapping, path: str, lost: frozenset[str]) -> None:
         for key, other in NEEDS.get(type_name, {}).items():
-            if _has(node, key) and not _has(node, other) and other not in lost:
+            if _has(node, key) and other not in node.entries and other not in lost:
                 if self.partial:
                     self.lacking += 1
                 else:
