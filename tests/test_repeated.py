@@ -27,6 +27,22 @@ TWICE: dict[str, dict[str, Any]] = {
 }
 
 
+REGRESSION = {"metric": "error-rate", "to": "2%"}
+HIDDEN: dict[str, dict[str, Any]] = {
+    "a canary": {"rollout__stages": [CANARY, {"canary": {"steps": ["25%"], "detect": [REGRESSION]}}]},
+    "a regression": {"rollout__stages": [{"canary": {"detect": [REGRESSION, {**REGRESSION, "to": "3%"}]}}]},
+    "a shadow": {"rollout__stages": [{"shadow": {"duration": "2h"}}, {"shadow": {"duration": "1h"}}, CANARY]},
+}
+
+
+@pytest.mark.parametrize("what", HIDDEN)
+def test_trap_what_is_set_twice_has_no_effect_as_well(tmp_path: Path, what: str) -> None:
+    """It said to write a regression as it was written, because an earlier canary hides this one."""
+    [found] = errors(tmp_path, changed(spec(), **HIDDEN[what]))
+    assert found.startswith("MLS017")
+    assert found.endswith("is set twice")
+
+
 @pytest.mark.parametrize("what", TWICE)
 def test_what_is_set_twice_is_an_error(tmp_path: Path, what: str) -> None:
     assert f"MLS017: {what} is set twice" in errors(tmp_path, changed(spec(), **TWICE[what]))

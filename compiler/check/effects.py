@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..because import Because
-from ..diagnostics import Diagnostic
+from ..diagnostics import Diagnostic, Span
 from ..emit.artifact import Artifact
 from ..emit.dump import Lines
 from ..finding import finding
@@ -27,6 +27,10 @@ __all__ = ["READERS", "Used", "reached", "without_effect"]
 
 Values = dict[Path, Scalar]
 """Values by their paths."""
+
+
+_TWICE = "MLS017"
+"""The finding on what an earlier setting hides."""
 
 
 class Used(Record):
@@ -52,10 +56,12 @@ def without_effect(
     Environments that were not requested are examined only when a value has no effect in the requested ones. `told`
     holds findings that already give a better reason. `idle_models` have one finding each, which says it all.
     """
+    told = tuple(told)
+    twice = {one.span for one in told if one.id == _TWICE}
     judged = tuple(path for rule in rules for path in rule.needs)
     asked = [_Effects(one, judged) for one in environments]
     idle = {place for effects in asked for place in effects.asleep} - {one.span.place for one in told}
-    idle = idle.difference(*(effects.active for effects in asked))
+    idle = idle.difference(*(effects.active for effects in asked), *(_hidden(one.layered.tree, twice) for one in asked))
     missing = idle.union(*(effects.promised for effects in asked)).difference(*(effects.staged for effects in asked))
     for effects in asked:
         effects.find(missing)
@@ -113,6 +119,18 @@ class _Effects:
                 if not sought:
                     break
         missing -= set(wanted.values()) - sought
+
+
+def _hidden(node: Node, twice: set[Span], hidden: bool = False) -> Iterator[Place]:
+    """The places of the values that an earlier setting hides: those in the mapping that a finding underlines, or next
+    to the value that it underlines.
+    """
+    below = [child for _, _, child in children(node)] if twice else []
+    hidden = hidden or node.span in twice or any(isinstance(one, Scalar) and one.span in twice for one in below)
+    if isinstance(node, Scalar) and hidden:
+        yield node.place
+    for child in below:
+        yield from _hidden(child, twice, hidden)
 
 
 def _of_author(both: Values, layered: Layered) -> Values:
