@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from .because import Unavailable
 from .bind import Bound, Known, Lost, bind, check_as_written, hidden
-from .bind.references import resolve
+from .bind.references import Undeclared, resolve
 from .check.claims import Claims, claims
 from .check.collisions import between_environments, graded
 from .check.complete import Lacking, incomplete
@@ -185,7 +185,8 @@ def _environment(
 ) -> Environment:
     bound, undeclared = _bound(layered, known, hidden(input_.written, layered))
     system = bound.system
-    found += [*broken_locks(layered), *bound.found, *undeclared, *_undecided(layered, system)]
+    unknown = [one.finding for one in undeclared if one.finding is not None]
+    found += [*broken_locks(layered), *bound.found, *unknown, *_undecided(layered, system)]
     added, broken = plugins(layered)
     backends = backends.also(added) if added else backends
     plan = Plan(system, layered.environment, backends.chosen)
@@ -209,21 +210,21 @@ def _environment(
         emitted=emitted,
         bundle=bundle,
         bound=not bound.found and not undeclared,
-        models=used_models(system, bound.references, undeclared),
+        models=used_models(system, bound.references, {one.place for one in undeclared}),
         left_out=(*skipped, *emitted.left_out),
     )
 
 
-def _bound(layered: Layered, known: Known, sections: frozenset[str]) -> tuple[Bound, list[Diagnostic]]:
-    """The system, and a finding for each name that nothing declares. Where such a name is, the system has no value, so
-    it is bound again.
+def _bound(layered: Layered, known: Known, sections: frozenset[str]) -> tuple[Bound, list[Undeclared]]:
+    """The system, and each name that nothing declares. Where such a name is, the system has no value, so it is bound
+    again.
     """
     lost = Lost(sections=sections)
     bound = bind(layered, known, lost)
     undeclared = list(resolve(layered, bound.references, (*bound.unread, *sections)))
     if not undeclared:
         return bound, undeclared
-    without = bind(layered, {}, lost.but(names=frozenset(one.span.place for one in undeclared)))
+    without = bind(layered, {}, lost.but(names=frozenset(one.place for one in undeclared)))
     return bound.but(system=without.system), undeclared
 
 

@@ -6,6 +6,7 @@ A rule that took a misspelled `constraints` for no constraints would tell the au
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
@@ -22,10 +23,24 @@ from mlspec.compiler.words import closest
 from mlspec.targets.registry import BACKENDS
 
 from .leaves import Leaf, changed, known_keys, leaves
-from .support import EXAMPLES
+from .support import EXAMPLES, compile_text, minimal
 
 PARTS = 12
 """The number of tests that share the words of each example."""
+DECLARED = (
+    "access.*#",
+    "data.columns.*.name",
+    "data.sources.*.name",
+    "features.entities.*.name",
+    "features.views.*.name",
+    "metrics.*#",
+    "models.*.candidates.*.name",
+    "models.*.signature.*.name",
+    "models.*#",
+    "services.*#",
+    "training.tuning.parameters.*#",
+)
+"""The fields with names that other parts of a spec use."""
 QUICK = 37
 """One word in so many is tried by the quick tests."""
 
@@ -90,6 +105,40 @@ def test_a_misspelled_word_is_one_finding(example: Path) -> None:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
 def test_each_misspelled_word_is_one_finding(example: Path, part: int) -> None:
     assert list(wrong(example, words(example)[part::PARTS])) == []
+
+
+def declared(example: Path) -> list[Leaf]:
+    """The names that an author declares in a spec, of what other parts of it may use."""
+    found = [leaf for leaf in leaves(read(example)) if leaf.kind[0] == "scalar" and not leaf.kind[2]]
+    return [leaf for leaf in found if any(fnmatchcase(leaf.path, pattern) for pattern in DECLARED)]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
+def test_trap_a_name_that_is_not_valid_is_unknown_wherever_it_is_used(example: Path) -> None:
+    """It was said to be unknown at each use, and the help was to write the name that is not valid."""
+    before, names = known(example), declared(example)
+    for leaf in names:
+        after = findings(changed(read(example), {id(leaf.node): f"{leaf.node.text}\n"}))
+        new = [one for key, one in after.items() if key not in before]
+        assert [(one.id, one.span) for one in new] == [("MLS006", leaf.node.span)], leaf.path
+    assert names
+
+
+@pytest.mark.parametrize("name", ["[a, b]", "null", "''", "{}"])
+def test_trap_a_source_without_a_valid_name_is_unknown_wherever_it_is_used(name: str, tmp_path: Path) -> None:
+    sources = f"{{sources: [{{name: {name}, ingestion: batch, owner: feed}}], columns: ["
+    columns = ", ".join(f"{{name: {letter}, dtype: float32, from: feed}}" for letter in "abc")
+    found = compile_text(tmp_path, f"{minimal()}\ndata: {sources}{columns}]}}\n").diagnostics
+    [(line, column)] = {(one.span.line, one.span.column) for one in found if one.severity == "error"}
+    assert found[0].span.file.lines[line][column:].startswith(name if name != "null" else "")
+
+
+def test_trap_a_name_that_is_not_valid_is_offered(tmp_path: Path) -> None:
+    """The clusters of the platform file are declared in another file, where the mistake is reported."""
+    text = f"{minimal()}\nenvironments: {{production: {{cluster: eu-weest}}}}\n"
+    platform = "apiVersion: mlspec/v1\nkind: Platform\nclusters: {eu west: {}, eu-north: {}}\n"
+    found = {one.id: one for one in compile_text(tmp_path, text, platform=platform).diagnostics}
+    assert "eu west" not in found["MLS010"].help
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ class Bound(Record):
     references: list[Reference]
     found: list[Diagnostic]
     unread: list[str]
-    """The paths of mappings and lists that a mistake hides."""
+    """The paths of values that a mistake hides."""
 
 
 def bind(layered: Layered, known: Known | None = None, lost: Lost | None = None) -> Bound:

@@ -38,6 +38,7 @@ class Reference(Record):
     """A name that refers to something declared elsewhere, resolved once everything is bound."""
 
     to: str
+    kind: Kind
     node: Scalar
     path: str
 
@@ -144,6 +145,7 @@ class Binder:
                 return _WRONG  # layering adds the runtime's entry to each service, unless that runtime does not exist
             case "group":
                 return None if kind[0] == "overlay" else _omitted(kind[1], path)
+        self.unread.append(path)
         if self.partial:
             self.lacking += 1
         elif parent is not None:
@@ -155,6 +157,7 @@ class Binder:
         if is_null(node):
             return self._null(kind, node, path, required=mode == "required")
         if mode == "required" and kind[:2] == _TEXT and isinstance(node, Scalar) and not node.text.strip():
+            self.unread.append(path)
             self.wrong.blank(node, path)
             return _WRONG
         leaf = default is not None and kind[0] == "scalar"
@@ -163,6 +166,7 @@ class Binder:
 
     def _null(self, kind: Kind, node: Node, path: str, *, required: bool = False) -> _Wrong:
         """Before layering, `null` removes a value. In the merged tree nothing is left to remove, so it is a mistake."""
+        self.unread.append(path)
         if self.partial:
             self.lacking += 1
         else:
@@ -285,7 +289,7 @@ class Binder:
             return _WRONG
         items = []
         for index, child in enumerate(node.items):
-            where = f"{path}.{(name_of(child, key) if key else None) or index}"
+            where = f"{path}.{_step(child, key, index)}"
             items.append(self._null(item, child, where) if is_null(child) else self._value(item, child, where))
         if key:
             self.wrong.repeated(node, key, path)
@@ -304,6 +308,9 @@ class Binder:
             partial, self.partial = self.partial, self._may_be_partial(path, key)
             value = self._null(item, child, where) if is_null(child) else self._entry(item, child, where)
             self.partial = partial
+            if named and name is _WRONG:
+                self.unread.append(path)
+                whole = whole and (where in self.wrong.short or not isinstance(value, Part))
             if value is _WRONG or (key_ref and name is _WRONG):
                 whole = False
                 continue
@@ -328,6 +335,12 @@ class Binder:
 
     def _scalar(self, kind: Kind, node: Node, path: str, text: str | None = None, default: str | None = None) -> Any:
         """Bind a leaf; `text` replaces the node's text for a key that a short form leaves implicit."""
+        value = self._leaf(kind, node, path, text, default)
+        if value is _WRONG:
+            self.unread.append(path)
+        return value
+
+    def _leaf(self, kind: Kind, node: Node, path: str, text: str | None, default: str | None) -> Any:
         if not isinstance(node, Scalar):
             self.wrong.wrong_type(node, what(kind), path)
             return _WRONG
@@ -346,7 +359,7 @@ class Binder:
             self.wrong.wrong_type(node, what(kind), path)
         else:
             if kind[0] == "scalar" and kind[2] and node.text == text:  # a short form has no name of its own
-                self.references.append(Reference(to=kind[2], node=node, path=path))
+                self.references.append(Reference(to=kind[2], kind=kind, node=node, path=path))
                 if node.place in self.lost.names:
                     return _WRONG
             return Because(value, "", (node,))
@@ -375,6 +388,12 @@ def _help(error: UnitError, kind: Kind, default: str | None) -> str:
 def _could_be(table: dict[str, Entry], node: Mapping) -> set[str]:
     """The keys that an unknown key of a mapping could stand for: those that it omits, and may omit."""
     return {key for key, entry in table.items() if key not in node.entries and entry[1] != "required"}
+
+
+def _step(item: Node, key: str, index: int) -> str | int:
+    """The step of a path to an item of a list: its name, or its position if a path cannot contain its name."""
+    name = name_of(item, key) if key else None
+    return name if name and "." not in name else index
 
 
 def _has(node: Mapping, key: str) -> bool:

@@ -5,31 +5,53 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from ...schema.units import UnitError
 from ..catalog import load as catalog
 from ..diagnostics import Diagnostic
 from ..finding import guess
+from ..language import Kind
 from ..layer import Layered
-from ..tree import Mapping, Scalar, Sequence, lookup
+from ..record import Record
+from ..tree import Mapping, Place, Scalar, Sequence, lookup
 from ..words import closest, listing
 from . import Reference
+from .leaf import parse
 from .meant import written
 
-__all__ = ["resolve"]
+__all__ = ["Undeclared", "resolve"]
 
 
-def resolve(layered: Layered, references: Iterable[Reference], unread: Iterable[str] = ()) -> Iterator[Diagnostic]:
-    """A diagnostic for each name that is used but not declared. A mistake at one of the `unread` paths may hide a
-    declaration, so no name of its collection is reported.
+class Undeclared(Record):
+    """A name that is used but not declared."""
+
+    place: Place
+    finding: Diagnostic | None
+    """None if a mistake that was reported may hide the declaration."""
+
+
+def resolve(layered: Layered, references: Iterable[Reference], unread: Iterable[str] = ()) -> Iterator[Undeclared]:
+    """The names that are used but not declared. A mistake at one of the `unread` paths may hide a declaration, so no
+    name of its collection is reported.
     """
     open_ = {to for to, places in _DECLARED.items() for place in places for path in unread if _on_the_way(path, place)}
     known: dict[str, tuple[str, ...]] = {}
     for reference in references:
-        what, names = _COLLECTIONS[reference.to]
+        what, declared = _COLLECTIONS[reference.to]
         if reference.to not in known:
-            known[reference.to] = tuple(names(layered))
+            known[reference.to] = tuple(declared(layered))
         used = reference.node.text.partition("@")[0] if reference.to == "metrics" else reference.node.text
-        if used not in known[reference.to] and reference.to not in open_:
-            yield _unresolved(reference, what, known[reference.to], layered)
+        if used not in known[reference.to]:
+            names = tuple(name for name in known[reference.to] if _is_valid(name, reference.kind))
+            found = None if reference.to in open_ else _unresolved(reference, what, names, layered)
+            yield Undeclared(place=reference.node.place, finding=found)
+
+
+def _is_valid(name: str, kind: Kind) -> bool:
+    try:
+        parse(kind, name, True)
+    except UnitError:
+        return False
+    return True
 
 
 def _on_the_way(path: str, place: str) -> bool:

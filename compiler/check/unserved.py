@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from ..because import Unavailable
 from ..bind import Reference
@@ -11,15 +11,17 @@ from ..finding import finding
 from ..layer.usual import served
 from ..part import Part
 from ..system import MLSystem
+from ..tree import Place
 
 __all__ = ["unserved", "used_models"]
 
 
 def used_models(
-    system: MLSystem, references: Iterable[Reference], undeclared: Iterable[Diagnostic] = ()
+    system: MLSystem, references: Iterable[Reference], lost: Collection[Place] = ()
 ) -> frozenset[str] | None:
-    """The names of the models that something in an environment uses; None if a mistake hides what does."""
-    lost = {one.span.place for one in undeclared}
+    """The names of the models that something in an environment uses; None if a mistake hides what does. At the places
+    in `lost` are names that nothing declares.
+    """
     if any(reference.to == "models" and reference.node.place in lost for reference in references):
         return None
     named = {reference.node.text for reference in references if reference.to == "models"}
