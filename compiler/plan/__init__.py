@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..finding import refusal
 from ..part import Named
-from ..system import BatchService, OnlineService, Service
+from ..system import BatchService, OnlineService, Release, Service
 from .dashboards import DashboardsPlan
 from .scope import Scope
 from .service import ServicePlan
@@ -209,6 +209,14 @@ class Plan(Scope):
 
         asked = measured(self)
         return MeasuringPlan(self, capture, asked) if asked else None
+
+    @property
+    def live(self) -> Release | None:
+        """The live version whose predictions are measured; that of the only model if nothing names another."""
+        releases = [*self.system.releases.values()]
+        if len(releases) > 1:
+            return self.measuring.live if self.measuring is not None else None
+        return releases[0] if releases else None
 
     @cached_property
     def learning(self) -> LearningPlan | None:

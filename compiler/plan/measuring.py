@@ -269,12 +269,9 @@ class MeasuringPlan:
         own = self.plan.system.monitoring.access
         if own is not None:
             return (own,)
-        source = self.labels
-        profile = [
-            release.artifact.access
-            for release in self.plan.system.releases.values()
-            if self.reference is not None and release.profile is not None
-        ]
+        source, live = self.labels, self.live
+        compared = self.reference is not None and live is not None and live.profile is not None
+        profile = [live.artifact.access] if live is not None and compared else []
         store = self.plan.store
         tables = store.part.tables.access if store is not None else None
         found = (self.part.access, source.access if source is not None else None, *profile, tables)

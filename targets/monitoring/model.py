@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ...compiler.emit.artifact import Artifact
 from ...compiler.plan import Plan
+from ...compiler.plan.measuring import measures
 from ...compiler.system import AlertRule, Condition
 from . import conditions, drift, jobs, quality, retrain, upstream
 from .alert import Watched
@@ -29,21 +30,34 @@ def rules(plan: Plan, name: str, one: Watched) -> Iterator[Artifact]:
     asked = plan.system.monitoring
     bounds = (*asked.rules, *((asked.quality,) if asked.quality is not None else ()))
     named = [bound.of for bound in bounds if bound.of is not None and bound.of.value == name]
-    yield from jobs.artifacts(plan, one, _judged(plan, name, one), named)
-    yield from retrain.artifacts(plan, one)
+    process = plan.measuring
+    chosen = process.part.service if process is not None else None
+    yield from jobs.artifacts(plan, one, _judged(plan, name, one), named, chosen)
+    if _measured(plan, one):
+        yield from retrain.artifacts(plan, one)
 
 
 def _judged(plan: Plan, name: str, one: Watched) -> Iterator[Judged]:
-    monitoring = plan.system.monitoring
-    if plan.quality is not None and monitoring.quality is not None and _about(plan, monitoring.quality, name):
+    monitoring, measured = plan.system.monitoring, _measured(plan, one)
+    asked = monitoring.quality
+    if plan.quality is not None and asked is not None and measured and _about(plan, asked, name):
         yield from quality.judged(one, plan.quality, monitoring.interval)
-    if plan.drift is not None:
+    if plan.drift is not None and measured:
         yield from drift.judged(one, plan.drift)
     for rule in monitoring.rules:
-        if _about(plan, rule, name):
+        if _about(plan, rule, name) and (measured or not measures(plan, rule)):
             yield from conditions.judged(plan, one, rule)
-    yield from upstream.judged(plan, one)
-    yield from retrain.needed(plan, one)
+    yield from upstream.judged(plan, one, measured=measured)
+    if measured:
+        yield from retrain.needed(plan, one)
+
+
+def _measured(plan: Plan, one: Watched) -> bool:
+    """Whether the process may export series about this service: about the only one whose predictions are captured. Jobs
+    of the author may export those of each.
+    """
+    process = plan.measuring
+    return process is None or process.service is one
 
 
 def _about(plan: Plan, asked: Condition | AlertRule, name: str) -> bool:

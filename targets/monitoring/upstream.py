@@ -12,7 +12,7 @@ from ...compiler.exported import Exported, condition
 from ...compiler.plan import Plan
 from ...compiler.plan.choose import readable, whole_seconds
 from ...compiler.plan.data.quality import label_limit
-from ...compiler.plan.measuring import pause, seen
+from ...compiler.plan.measuring import exports, pause, seen
 from ...schema.units import Duration
 from .alert import Watched
 from .jobs import Judged, Needed, read_as, sampled, series, told
@@ -22,16 +22,21 @@ from .proofs.bounds import Bound
 __all__ = ["judged"]
 
 
-def judged(plan: Plan, watched: Watched) -> Iterator[Judged]:
-    """The alerts on feature views with a maximum age, and on labels with a known delay."""
+def judged(plan: Plan, watched: Watched, *, measured: bool) -> Iterator[Judged]:
+    """The alerts on feature views with a maximum age, and on labels with a known delay. `measured` is whether the
+    process that measures may export series about this service.
+    """
     system = plan.system
     taken = {(rule.metric.value, rule.of.value if rule.of is not None else "") for rule in system.monitoring.rules}
-    for view in system.features.views if system.features is not None else ():
+    ages = condition("feature-age")
+    assert ages is not None
+    views = system.features.views if system.features is not None and (measured or not exports(plan, ages)) else ()
+    for view in views:
         if view.max_age is not None and not taken & {("feature-age", view.name.value), ("feature-age", "")}:
             limit = plan.freshness.limit(view, view.max_age, _seen(plan, view.name))
             yield _old(plan, watched, "feature-age", limit, view.name)
     delay = system.data.labels.delay if system.data.labels is not None else None
-    if delay is not None and system.monitoring.quality is not None and ("label-age", "") not in taken:
+    if delay is not None and measured and system.monitoring.quality is not None and ("label-age", "") not in taken:
         yield _old(plan, watched, "label-age", label_limit(delay, system.monitoring.interval, pause(plan)), None)
 
 

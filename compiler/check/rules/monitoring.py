@@ -9,7 +9,7 @@ from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
 from ...plan.data.segments import most_values
-from ...system import Column, MLSystem
+from ...system import Column, MLSystem, Release
 from ..lint import rule
 
 __all__ = ["drift_without_reference", "no_runbook", "unbounded_label"]
@@ -96,7 +96,9 @@ def _labels(system: MLSystem) -> Iterator[Because[str]]:
     yield from (condition.segment for condition in conditions if condition.segment is not None)
 
 
-@rule("MLS701", "error", "monitoring.drift.reference", "releases.*.profile")
+@rule(
+    "MLS701", "error", "monitoring.drift.reference", "releases.*.profile", "monitoring.capture", "monitoring.measured"
+)
 def drift_without_reference(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Drift detection without a reference.
 
@@ -117,7 +119,7 @@ def drift_without_reference(system: MLSystem, plan: Plan) -> Iterator[Diagnostic
         return
     compared = (drift.features, drift.prediction, *drift.columns.values())
     first = next((method for method in compared if method is not None), drift)
-    for release in system.releases.values():
+    for release in _compared(system, plan):
         if release.profile is None:
             yield finding(
                 "MLS701",
@@ -129,3 +131,11 @@ def drift_without_reference(system: MLSystem, plan: Plan) -> Iterator[Diagnostic
                 help="set `profile` in the release to the URI of the model's reference profile, or set "
                 "`monitoring.drift.reference`",
             )
+
+
+def _compared(system: MLSystem, plan: Plan) -> list[Release]:
+    """The releases whose predictions are compared: the one that is measured here, or all that jobs of yours measure."""
+    if plan.measuring is None:
+        return [*system.releases.values()]
+    live = plan.measuring.live
+    return [live] if live is not None else []

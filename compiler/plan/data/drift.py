@@ -74,9 +74,11 @@ class DriftPlan:
 
     @cached_property
     def profile(self) -> Because[str] | None:
-        """Where the reference is: as configured, otherwise that of the only live version."""
-        profiles = [release.profile for release in self.plan.system.releases.values()]
-        return first(self.part.reference, profiles[0] if len(profiles) == 1 else None)
+        """Where the reference is: as configured, otherwise that of the live version that is measured, or of the only
+        one.
+        """
+        live = self.plan.live
+        return first(self.part.reference, live.profile if live is not None else None)
 
     @cached_property
     def columns(self) -> Because[int]:
