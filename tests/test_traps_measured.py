@@ -71,6 +71,13 @@ def two(**monitoring: object) -> dict[str, Any]:
     return made
 
 
+def elsewhere(**monitoring: object) -> dict[str, Any]:
+    """The two services, both measured by jobs of the author."""
+    made = two(capture=None, access=None, measured="elsewhere", **monitoring)
+    del made["data"]["sources"][0]["uri"], made["models"]["fraud"]["operatingPoint"]
+    return made
+
+
 def told(tmp_path: Path, made: dict[str, Any]) -> tuple[Result, list[str]]:
     """The result, and its findings."""
     result = compile_text(tmp_path, dumped(made))
@@ -141,8 +148,32 @@ def test_trap_a_reference_of_a_model_that_is_not_measured(tmp_path: Path) -> Non
 
 
 def test_jobs_of_the_author_may_measure_each_service(tmp_path: Path) -> None:
-    made = two(capture=None, access=None, measured="elsewhere")
-    del made["data"]["sources"][0]["uri"], made["models"]["fraud"]["operatingPoint"]
-    result, said = told(tmp_path, made)
+    result, said = told(tmp_path, elsewhere())
     assert said == []
     assert selected(rules_of(result)) == {"fraud", "fraud-embedder"}
+
+
+def test_trap_a_margin_of_a_result_that_is_not_exported(tmp_path: Path) -> None:
+    """With two models, the result of the live version was unknown, and the alert compared with a series of the champion
+    that the process never exports. It is the result of the model that is measured.
+    """
+    quality = {"metric": "roc_auc", "versus": "champion", "margin": "-5%", "of": "fraud"}
+    for asked in (quality, {**quality, "of": None}):
+        made = two(quality={name: value for name, value in asked.items() if value is not None})
+        made["releases"]["embedder"]["metrics"] = {"roc_auc": 0.5}
+        result, said = told(tmp_path, made)
+        assert said == []
+        assert 'role="champion"' not in json.dumps(rules_of(result))
+        (low,) = [rule["expr"] for rule in rules_of(result) if rule["alert"] == "ModelQualityLow"]
+        assert "< 0.855\n" in low
+
+
+def test_the_champion_is_that_of_the_service_that_the_bound_names(tmp_path: Path) -> None:
+    quality = {"metric": "roc_auc", "versus": "champion", "margin": "-5%", "of": "embedder"}
+    made = elsewhere(quality=quality)
+    made["releases"]["embedder"]["metrics"] = {"roc_auc": 0.6}
+    result, said = told(tmp_path, made)
+    assert said == []
+    (low,) = [rule["expr"] for rule in rules_of(result) if rule["alert"] == "ModelQualityLow"]
+    assert 'service="fraud-embedder"' in low
+    assert "< 0.57\n" in low

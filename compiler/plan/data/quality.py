@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ....schema.units import Count, Duration, Margin, Measure, Percent, plain
 from ...because import Because, because, decision, first, text
-from ...system import AlertRule, Condition, CustomMetric, HumanPerformance
+from ...system import AlertRule, BatchService, Condition, CustomMetric, HumanPerformance, OnlineService, Release
 from ..choose import assumed, count, readable
 from ..serving.batch import BatchPlan
 from .cadence import recorded
@@ -102,8 +102,17 @@ class QualityPlan:
             return None
         if versus.value == "human":
             return _of_humans(system.problem.human_performance, metric)
-        results = [release.metrics.get(metric) for release in system.releases.values()]
-        return results[0] if versus.value == "champion" and len(results) == 1 else None
+        live = self._live if versus.value == "champion" else None
+        return live.metrics.get(metric) if live is not None else None
+
+    @property
+    def _live(self) -> Release | None:
+        """The live version that is judged: that of the service which the bound names, or the one that is measured."""
+        plan, of = self.plan, self.asked.of
+        named = plan.system.services.get(of.value) if of is not None else None
+        if isinstance(named, (OnlineService, BatchService)):
+            return plan.system.releases.get(plan.model_of(named).value)
+        return plan.live
 
     @cached_property
     def columns(self) -> tuple[Because[str], ...]:
