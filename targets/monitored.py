@@ -115,11 +115,10 @@ def _prediction(found: MeasuringPlan) -> dict[str, Any]:
 
 
 def _bound(found: MeasuringPlan, bound: Condition | AlertRule) -> dict[str, Any]:
-    output = bound.of if bound.of is not None and bound.of.value not in found.plan.system.services else found.output
     margin = bound.margin if bound.versus is not None else None
     return {
         "metric": bound.metric,
-        "output": output,
+        "output": found.judged(bound),
         "segment": bound.segment,
         "min": bound.min.map(quantity) if bound.min is not None else None,
         "max": bound.max.map(quantity) if bound.max is not None else None,

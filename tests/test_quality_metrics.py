@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlspec.compiler.estimated import DECISIONS
 from mlspec.runtime.conditions import Unreadable, wilson
 from mlspec.runtime.quality import estimate, metrics
-from mlspec.runtime.quality.classes import DECISIONS, Counts, calibration_error, decided, decided_apart, losses
+from mlspec.runtime.quality.classes import Counts, calibration_error, decided, decided_apart, losses
 from mlspec.runtime.quality.config import Bound
 from mlspec.runtime.quality.errors import ERRORS, error_difference, error_found
 from mlspec.runtime.quality.estimate import Cells, Expected, cell_edges, isotonic

@@ -10,7 +10,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
+
 from mlspec.api import Result
+from mlspec.compiler.estimated import DECISIONS, ESTIMATED
+from mlspec.runtime.quality.estimate import Expected
+from mlspec.runtime.quality.found import Unmeasured
 
 from .online import DIGEST, spec
 from .support import changed, compile_text, dumped, files, loaded
@@ -177,3 +183,110 @@ def test_the_champion_is_that_of_the_service_that_the_bound_names(tmp_path: Path
     (low,) = [rule["expr"] for rule in rules_of(result) if rule["alert"] == "ModelQualityLow"]
     assert 'service="fraud-embedder"' in low
     assert "< 0.57\n" in low
+
+
+# Triggers
+
+
+TRIGGERS: dict[str, tuple[dict[str, object], str]] = {
+    "no bound": (
+        {"quality": None, "rules": [{"metric": "recall", "min": 0.6}], "triggers": ["quality-drop"]},
+        "the trigger `quality-drop` starts no run: no bound says when the quality is too low",
+    ),
+    "no drift": (
+        {"triggers": ["data-drift"]},
+        "the trigger `data-drift` starts no run: no feature is compared with a reference",
+    ),
+    "the drift of predictions": (
+        {"drift": {"prediction": {"method": "psi"}}, "triggers": ["data-drift"]},
+        "the trigger `data-drift` starts no run: no feature is compared with a reference",
+    ),
+    "the drift of features": (
+        {"drift": {"features": {"method": "psi"}}, "triggers": ["prediction-drift"]},
+        "the trigger `prediction-drift` starts no run: predictions are not compared with a reference",
+    ),
+    "a rival": (
+        {
+            "quality": {"metric": "roc_auc", "versus": "naive", "margin": "0.05"},
+            "drift": {"prediction": {"method": "psi"}},
+            "triggers": ["prediction-drift"],
+        },
+        "the trigger `prediction-drift` starts no run: `roc_auc` is not estimated before labels arrive",
+    ),
+    "the calibration": (
+        {
+            "quality": {"metric": "expected_calibration_error", "max": 0.1},
+            "drift": {"columns": {"amount": {"method": "ks"}}},
+            "triggers": ["data-drift"],
+        },
+        "the trigger `data-drift` starts no run: `expected_calibration_error` is not estimated before labels arrive",
+    ),
+}
+
+
+def starting(triggers: list[str], **monitoring: object) -> dict[str, Any]:
+    made = changed(ONE, **{f"monitoring__{name}": value for name, value in monitoring.items()})
+    made["retraining"] = {"triggers": triggers, "maxModelAge": "30d"}
+    return made
+
+
+@pytest.mark.parametrize(("monitoring", "message"), TRIGGERS.values(), ids=TRIGGERS)
+def test_trap_a_trigger_whose_alert_never_fires(monitoring: dict[str, Any], message: str, tmp_path: Path) -> None:
+    asked = dict(monitoring)
+    result, _ = told(tmp_path, starting(asked.pop("triggers"), **asked))
+    assert wrong(result) == [f"MLS716 {message}"]
+
+
+def test_a_trigger_whose_alert_can_fire_is_no_finding(tmp_path: Path) -> None:
+    drift = {"prediction": {"method": "psi"}, "features": {"method": "psi"}}
+    result, _ = told(tmp_path, starting(["quality-drop", "data-drift", "prediction-drift"], drift=drift))
+    assert wrong(result) == []
+    (due,) = [rule["expr"] for rule in rules_of(result) if rule["alert"] == "ModelRetrainingDue"]
+    read = set(re.findall(r'alertname="(\w+)"', due))
+    assert read == {"ModelQualityLow", "ModelFeatureDrift", "ModelPredictionDrift", "ModelQualityEstimateLow"}
+    assert read <= {rule["alert"] for rule in rules_of(result)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "estimated"),
+    [
+        ({}, True),
+        ({"monitoring__quality": {"metric": "recall", "min": 0.6}}, True),
+        ({"monitoring__quality": {"metric": "recall", "min": 0.6}, "model__operatingPoint": None}, False),
+        ({"monitoring__quality": {"metric": "expected_calibration_error", "max": 0.1}}, False),
+        (
+            {
+                "monitoring__quality": {"metric": "rmse", "max": 5},
+                "problem__task": "regression",
+                "model__operatingPoint": None,
+                "data__labels__positiveShare": None,
+            },
+            False,
+        ),
+    ],
+)
+def test_trap_an_alert_on_an_estimate_that_the_process_never_exports(
+    changes: dict[str, Any], estimated: bool, tmp_path: Path
+) -> None:
+    result, _ = told(tmp_path, changed(ONE, **changes))
+    assert wrong(result) == []
+    assert ("ModelQualityEstimateLow" in {rule["alert"] for rule in rules_of(result)}) == estimated
+
+
+def test_a_job_of_the_author_may_estimate_any_metric(tmp_path: Path) -> None:
+    result, _ = told(tmp_path, elsewhere(quality={"metric": "expected_calibration_error", "max": 0.1}))
+    assert "ModelQualityEstimateLow" in {rule["alert"] for rule in rules_of(result)}
+
+
+def test_the_process_estimates_what_the_rules_on_triggers_say() -> None:
+    random = np.random.default_rng(7)
+    score = random.random(2000)
+    label = (random.random(2000) < score).astype(float)
+    without, with_one = (Expected((label, score), score, threshold) for threshold in (None, 0.5))
+    for metric in ESTIMATED:
+        assert with_one.found(metric).low <= with_one.found(metric).high
+        if metric in DECISIONS:
+            with pytest.raises(Unmeasured):
+                without.found(metric)
+        else:
+            assert without.found(metric).samples == 2000

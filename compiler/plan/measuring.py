@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ...schema.units import Duration, Percent, Rate
 from ..because import Because, because, decision, first, fixed, text
+from ..estimated import DECISIONS, ESTIMATED, SEVERAL_CLASSES
 from ..exported import Exported, condition
 from ..finding import Refusal, refusal
 from ..pace import settles
@@ -211,6 +212,30 @@ class MeasuringPlan:
     def _needs_labels(self, bound: Condition | AlertRule) -> bool:
         metric = self.plan.system.metrics[bound.metric.value.partition("@")[0]]
         return metric.query is None and metric.needs_labels.value
+
+    def estimates(self, bound: Condition | AlertRule) -> Because[bool]:
+        """Whether it estimates the metric of a bound before labels arrive."""
+        task, metric = self.plan.system.problem.task, bound.metric
+        if metric.value not in ESTIMATED:
+            return because(False, "no probability estimates the metric", metric)
+        if task.value in SEVERAL_CLASSES:
+            return because(False, "there are more than two classes", metric, task)
+        if metric.value not in DECISIONS:
+            return because(True, "probabilities of two classes estimate it", metric, task)
+        threshold = self.threshold_of(bound)
+        if threshold is None:
+            return because(False, "no threshold decides", metric, task, bound.of, self.output)
+        return because(True, "probabilities of two classes and a threshold estimate it", metric, task, threshold)
+
+    def threshold_of(self, bound: Condition | AlertRule) -> Because[float] | None:
+        """The threshold that decides on the output of a bound; None if it is of another output, or if none decides."""
+        point = self.model.operating_point
+        return point.threshold if point is not None and self.judged(bound).value == point.output.value else None
+
+    def judged(self, bound: Condition | AlertRule) -> Because[str]:
+        """The output that a bound is on: the one that it names, if it names no service."""
+        named = bound.of if bound.of is not None and bound.of.value not in self.plan.system.services else None
+        return named if named is not None else self.output
 
     @property
     def drift(self) -> DriftPlan | None:

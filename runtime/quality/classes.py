@@ -26,7 +26,7 @@ from ..conditions import wilson
 from ..differences import Paired, tango
 from .found import Floats, Found, Unmeasured, Z, mean_of, student_ends
 
-__all__ = ["BINS", "DECISIONS", "PROBABILITIES", "Counts", "calibration_error", "decided", "decided_apart", "losses"]
+__all__ = ["BINS", "PROBABILITIES", "Counts", "calibration_error", "decided", "decided_apart", "losses"]
 
 BINS = 15
 
@@ -165,11 +165,6 @@ def _influence(metric: str, counts: Counts, label: Floats, decision: Floats) -> 
     slopes = _slopes(metric, cells)
     cell = np.where(label > 0.5, np.where(decision > 0.5, 0, 2), np.where(decision > 0.5, 1, 3))
     return slopes[cell] - float((cells / cells.sum() * slopes).sum())
-
-
-DECISIONS = ("accuracy", "precision", "recall", "false_positive_rate", "selection_rate", "f1", "balanced_accuracy",
-             "matthews_corrcoef")  # fmt: skip
-"""The metrics of decisions."""
 
 
 # Probabilities

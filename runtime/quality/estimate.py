@@ -20,10 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from .classes import DECISIONS, SMALLEST, Counts
+from ...compiler.estimated import DECISIONS
+from .classes import SMALLEST, Counts
 from .found import SEED, Floats, Found, Unmeasured, Z
 
-__all__ = ["LEAST", "NOT_ESTIMATED", "Cells", "Expected", "cell_edges", "isotonic"]
+__all__ = ["LEAST", "Cells", "Expected", "cell_edges", "isotonic"]
 
 LEAST = 30
 """The fewest positives, and the fewest negatives, that a calibration is fitted on."""
@@ -31,9 +32,6 @@ LEAST = 30
 CELLS = 1000
 
 RESAMPLES = 199
-
-NOT_ESTIMATED = ("expected_calibration_error",)
-"""What calibrated probabilities cannot estimate: their own calibration."""
 
 
 class Cells:

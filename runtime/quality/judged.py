@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...compiler.estimated import ESTIMATED
 from ...compiler.record import Record
 from ..conditions import shown
 from ..measure.measured import Series
@@ -114,7 +115,7 @@ class _Group:
 
     def estimates(self, older: Complete, newest: Window, known: Known) -> Iterator[Series]:
         """The metric of the newest predictions, without labels. What is `known` serves all metrics of the group."""
-        if self.bound.base not in metrics.ESTIMATED or self.bound.base in estimate.NOT_ESTIMATED:
+        if self.bound.base not in ESTIMATED:
             return
         place = (self.bound.output, *self.group.values())
         try:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...compiler.estimated import DECISIONS
 from ...compiler.record import Record
 from ..conditions import Unreadable, shown, wilson
 from ..differences import Paired, tango
@@ -13,15 +14,12 @@ from . import classes, errors, queries, ranks
 from .config import Bound
 from .found import Floats, Found, Unmeasured, Z, mean_of
 
-__all__ = ["ESTIMATED", "Rows", "apart", "checked", "measured"]
+__all__ = ["Rows", "apart", "checked", "measured"]
 
 EQUAL = ("accuracy", "exact_match")
 """Metrics of any values, which are right if they equal their label."""
 
 RANKED = ("roc_auc", "average_precision")
-
-ESTIMATED = (*classes.DECISIONS, *classes.PROBABILITIES, *RANKED)
-"""The metrics of two classes. All can be estimated from probabilities before labels arrive, except the calibration."""
 
 OTHERS = {
     "mase": "the error of a naive forecast on the training data",
@@ -40,7 +38,7 @@ OTHERS = {
 }
 """What metrics need that captured outputs and labels do not contain."""
 
-COMPUTED = frozenset((*ESTIMATED, *EQUAL, *errors.ERRORS, *queries.QUERIES, "ctr"))
+COMPUTED = frozenset((*DECISIONS, *classes.PROBABILITIES, *RANKED, *EQUAL, *errors.ERRORS, *queries.QUERIES, "ctr"))
 
 
 class Rows(Record):
@@ -95,7 +93,7 @@ def _measured(bound: Bound, rows: Rows) -> Found:
         return found[base](label, score)
     if base in EQUAL and not _is_two_classes(rows):
         return _share(_equal(rows))
-    if base in classes.DECISIONS:
+    if base in DECISIONS:
         return classes.decided(base, _classes(rows), _decisions(rows))
     if base == "ctr":
         return _share(_classes(rows))
@@ -125,7 +123,7 @@ def _larger(bound: Bound, rows: Rows, other: Rows) -> Found:
         return mean_of(ours - theirs)
     if base in EQUAL and not _is_two_classes(rows):
         return _paired(_equal(rows), _equal(other))
-    if base in classes.DECISIONS:
+    if base in DECISIONS:
         return classes.decided_apart(base, _classes(rows), _decisions(rows), _decisions(other))
     if base in errors.ERRORS:
         label = _numbers(rows.label, "label")

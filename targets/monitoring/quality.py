@@ -86,7 +86,8 @@ def judged(
 def _causes(quality: QualityPlan) -> tuple[Because[Any], ...]:
     """What decides whether the bar is a value or a difference, and whether an estimate can be compared with it."""
     asked = quality.asked
-    return tuple(one for one in (asked.metric, asked.versus, asked.min, asked.max) if one is not None)
+    found = (asked.metric, asked.versus, asked.min, asked.max, quality.estimated)
+    return tuple(one for one in found if one is not None)
 
 
 def _judge(verdict: Verdict) -> Judge:

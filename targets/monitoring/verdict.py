@@ -80,7 +80,7 @@ def compared(watched: Watched, quality: QualityPlan, column: Because[str] | None
     if bar is None and versus is not None:
         rival = "its result in the evaluation" if versus.value == "champion" else versus.value
         what = text(f"the difference of {{what}} from {rival}", what=of_whom).also(versus)
-    estimated = bar is not None and quality.metric.needs_labels.value
+    estimated = bar is not None and quality.estimated.value
     return Verdict(
         watched=watched,
         quality=quality,

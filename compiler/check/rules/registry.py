@@ -186,7 +186,7 @@ RULES: tuple[Rule, ...] = (
     freshness.stale_features,
     training_memory.training_does_not_fit,
     fairness.unjudged_fairness,
-    triggers.labels_that_no_one_counts,
+    triggers.trigger_that_starts_nothing,
     learning.learning_without_a_guard,
     schedules.runs_in_one_folder,
     batch.overwritten_input,

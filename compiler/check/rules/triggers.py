@@ -6,23 +6,41 @@ from collections.abc import Iterator
 
 from ...because import Because
 from ...diagnostics import Diagnostic
+from ...estimated import DECISIONS, SEVERAL_CLASSES
 from ...finding import finding
 from ...plan import Plan
-from ...plan.alerting.due import NEW_LABELS
-from ...system import MLSystem
+from ...plan.alerting.due import DROP, NEW_LABELS, drifts
+from ...plan.data.quality import QualityPlan
+from ...system import AlertRule, Condition, MLSystem
 from ..lint import rule
+from .watching import of_quality
 
-__all__ = ["labels_that_no_one_counts"]
+__all__ = ["trigger_that_starts_nothing"]
+
+LACKING = {
+    "data-drift": ("no feature is compared with a reference", "features: {method: psi}"),
+    "prediction-drift": ("predictions are not compared with a reference", "prediction: {method: psi}"),
+}
+"""What a trigger lacks whose drift is not measured, and what to add."""
 
 
 @rule(
-    "MLS716", "error", "retraining.triggers", "retraining.diagnosis.minNewLabels", "data.labels", "releases.*.trainedAt"
+    "MLS716",
+    "error",
+    "retraining.triggers",
+    "retraining.diagnosis.minNewLabels",
+    "data.labels",
+    "releases.*.trainedAt",
+    "monitoring.drift",
+    "monitoring.quality",
 )
-def labels_that_no_one_counts(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Trigger `new-labels` without a number, without labels, or without a time to count from.
+def trigger_that_starts_nothing(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Trigger whose alert never fires.
 
-    Why: the trigger starts a run once `minNewLabels` labels are new since the live version was trained. If one of these
-    is unknown, no run ever starts, and the model ages although its labels arrived.
+    Why: a trigger starts a run when its alert fires. `new-labels` needs a number, labels, and a time to count from.
+    `quality-drop` needs a bound on the quality. Drift starts a run only if the quality is also estimated below its bar,
+    so it needs drift that is measured, and a metric that can be estimated before labels arrive. If one of these is
+    missing, no run ever starts.
 
     Bad:
         retraining:
@@ -39,22 +57,77 @@ def labels_that_no_one_counts(system: MLSystem, plan: Plan) -> Iterator[Diagnost
     """
     retraining = system.retraining
     for trigger in retraining.triggers if retraining is not None else ():
-        if trigger.value != NEW_LABELS or retraining is None:
-            continue
-        if retraining.diagnosis.min_new_labels is None:
-            yield _unknown(
-                trigger,
-                "no number says how many new labels are enough",
-                "add `diagnosis: {minNewLabels: 20000}` under `retraining`, or as many as change the model",
-            )
-        if system.data.labels is None:
-            yield _unknown(
-                trigger,
-                "the data has no labels to count",
-                "add `labels: {column: COLUMN, delay: 45d}` under `data`, or remove the trigger",
-            )
-        else:
-            yield from _since_when(plan, trigger)
+        if trigger.value == NEW_LABELS:
+            yield from _labels(system, plan, trigger)
+        elif _alerts_here(system, plan):
+            yield from _worse(system, plan, trigger)
+
+
+def _alerts_here(system: MLSystem, plan: Plan) -> bool:
+    """Whether the alerts that start training are in this environment."""
+    return plan.runs("monitoring").value and (system.training is None or plan.runs("training").value)
+
+
+def _labels(system: MLSystem, plan: Plan, trigger: Because[str]) -> Iterator[Diagnostic]:
+    if system.retraining is not None and system.retraining.diagnosis.min_new_labels is None:
+        yield _unknown(
+            trigger,
+            "no number says how many new labels are enough",
+            "add `diagnosis: {minNewLabels: 20000}` under `retraining`, or as many as change the model",
+        )
+    if system.data.labels is None:
+        yield _unknown(
+            trigger,
+            "the data has no labels to count",
+            "add `labels: {column: COLUMN, delay: 45d}` under `data`, or remove the trigger",
+        )
+    else:
+        yield from _since_when(plan, trigger)
+
+
+def _worse(system: MLSystem, plan: Plan, trigger: Because[str]) -> Iterator[Diagnostic]:
+    """What a trigger lacks that needs worse predictions."""
+    asked = system.monitoring
+    if asked.quality is None:
+        help_ = "add `quality: {metric: METRIC, min: VALUE}` under `monitoring`, or remove the trigger"
+        yield _never(trigger, "no bound says when the quality is too low", help_)
+    elif trigger.value != DROP and trigger.value not in drifts(asked.drift):
+        why, line = LACKING[trigger.value]
+        add = f"`drift: {{{line}}}` under `monitoring`" if asked.drift is None else f"`{line}` under `monitoring.drift`"
+        yield _never(trigger, why, f"add {add}, or remove the trigger")
+    elif trigger.value != DROP:
+        both: tuple[Condition | AlertRule, ...] = (asked.quality, *asked.rules)
+        bounds = [QualityPlan(plan, one) for one in both if of_quality(system, one)]
+        if bounds and not any(one.estimated.value for one in bounds):
+            yield _not_estimated(trigger, bounds[0])
+
+
+def _not_estimated(trigger: Because[str], quality: QualityPlan) -> Diagnostic:
+    metric, why = quality.asked.metric, quality.estimated.reason
+    if quality.bar is None:
+        help_ = f"write the bound on `{metric.value}` with `min` or `max` instead of `versus`, or remove the trigger"
+    elif metric.value in DECISIONS and quality.plan.system.problem.task.value not in SEVERAL_CLASSES:
+        help_ = "set `operatingPoint` of the model to the output and the threshold that decide, or remove the trigger"
+    else:
+        help_ = "write `quality-drop` instead, which waits for labels, or remove the trigger"
+    return finding(
+        "MLS716",
+        f"the trigger `{trigger.value}` starts no run: `{metric.value}` is not estimated before labels arrive",
+        trigger,
+        others=((metric, why),),
+        note="drift starts a run only if the estimated quality is too low, because drift alone does no harm",
+        help=help_,
+    )
+
+
+def _never(trigger: Because[str], why: str, help_: str) -> Diagnostic:
+    return finding(
+        "MLS716",
+        f"the trigger `{trigger.value}` starts no run: {why}",
+        trigger,
+        note="the alert that it waits for does not exist, and the model would only get worse",
+        help=help_,
+    )
 
 
 def _since_when(plan: Plan, trigger: Because[str]) -> Iterator[Diagnostic]:

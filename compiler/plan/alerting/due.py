@@ -6,19 +6,21 @@ so a request that is repeated sooner would start a second run while the first on
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ....schema.units import Duration
 from ...because import Because, decision
 from ...record import Record
-from ...system import MLSystem, Retraining, TicketTimes
+from ...system import Drift, MLSystem, Retraining, TicketTimes
 from ..choose import readable
 
-__all__ = ["ALERT", "NEW_LABELS", "Due", "RequestTimes", "read", "times"]
+__all__ = ["ALERT", "DROP", "NEW_LABELS", "Due", "RequestTimes", "drifts", "read", "times"]
 
 ALERT = "ModelRetrainingDue"
 """The only alert that may start a training run."""
 
-DRIFTS = ("data-drift", "prediction-drift")
-"""The triggers that need measured drift."""
+DROP = "quality-drop"
+"""The trigger that needs a bound on the quality."""
 
 NEW_LABELS = "new-labels"
 """The trigger that needs no damage: as many new labels as `minNewLabels` arrived."""
@@ -49,8 +51,16 @@ def read(system: MLSystem) -> tuple[Because[str], ...]:
         return ()
     known = [NEW_LABELS] if _counted(system, retraining) else []
     if asked.quality is not None:
-        known += ["quality-drop", *(DRIFTS if asked.drift is not None else ())]
+        known += [DROP, *drifts(asked.drift)]
     return tuple(trigger for trigger in retraining.triggers if trigger.value in known)
+
+
+def drifts(drift: Drift | None) -> Iterator[str]:
+    """The triggers whose drift is measured."""
+    if drift is not None and (drift.features is not None or drift.columns):
+        yield "data-drift"
+    if drift is not None and drift.prediction is not None:
+        yield "prediction-drift"
 
 
 def _counted(system: MLSystem, retraining: Retraining) -> bool:

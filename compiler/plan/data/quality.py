@@ -94,6 +94,18 @@ class QualityPlan:
             _of_result(known, self.asked.versus, self.asked.margin, self.more_is_better) if known is not None else None
         )
 
+    @cached_property
+    def estimated(self) -> Because[bool]:
+        """Whether an estimate of the metric, before labels arrive, is compared with the bar. One that jobs of the
+        author export may be of any metric.
+        """
+        if self.bar is None:
+            return because(False, "an estimate is no difference from a rival", self.asked_bar)
+        process = self.plan.measuring
+        if process is None or not self.metric.needs_labels.value:
+            return because(self.metric.needs_labels.value, "a job may estimate it", self.asked.metric)
+        return process.estimates(self.asked)
+
     @property
     def _known(self) -> Because[float] | None:
         """The result of the rival that does not depend on the rows, if it is known."""
