@@ -54,6 +54,7 @@ def _capture(found: MeasuringPlan) -> dict[str, Any]:
         "sample": part.sample.map(quantity),
         "retention": part.retention.map(quantity),
         "personalData": list(part.personal_data) or None,
+        "unwrapped": list(found.unwrapped) or None,
     }
 
 

@@ -24,6 +24,7 @@ from .alerting.due import NEW_LABELS, read
 from .choose import readable as in_words
 from .service import ServicePlan
 from .serving.batch import BatchPlan
+from .serving.recording import single
 
 if TYPE_CHECKING:
     from . import Plan
@@ -257,12 +258,21 @@ class MeasuringPlan:
         for tensor in signature.inputs if signature is not None else ():
             own = part.columns.get(tensor.name.value)
             method = own if own is not None else part.features
-            if method is not None and single(tensor):
+            if method is not None and single(self.service, tensor):
                 limits = drift.watched[tensor.name.value if own is not None else "features"]
                 yield Compared(column=tensor.name, subject="feature", method=method.method, limits=limits)
         if part.prediction is not None:
             limits = drift.watched["prediction"]
             yield Compared(column=self.output, subject="prediction", method=part.prediction.method, limits=limits)
+
+    @property
+    def unwrapped(self) -> tuple[Because[str], ...]:
+        """The inputs and outputs with a shape that holds one value, which records of before have as a list."""
+        signature = self.model.signature
+        tensors: tuple[Input | Output, ...] = ()
+        if signature is not None:
+            tensors = (*signature.inputs, *signature.outputs)
+        return tuple(one.name.also(one.shape) for one in tensors if one.shape and single(self.service, one))
 
     @property
     def model(self) -> Model:
@@ -276,7 +286,7 @@ class MeasuringPlan:
         if model.operating_point is not None:
             return model.operating_point.output
         outputs = model.signature.outputs if model.signature is not None else ()
-        plain = [tensor.name for tensor in outputs if single(tensor)]
+        plain = [tensor.name for tensor in outputs if single(self.service, tensor)]
         if not plain:
             raise refusal(
                 "MLS012",
@@ -427,11 +437,6 @@ def _oldest(every: Because[Duration], behind: Because[Duration]) -> tuple[Durati
     total = Duration(every.value.amount + behind.value.amount)
     between = f"{in_words(every.value)} between two measurements"
     return total, f"{behind.reason} + {between}" if behind.value.amount else between
-
-
-def single(tensor: Input | Output) -> bool:
-    """Whether a tensor holds one value for each request. -1 stands for the batch."""
-    return all(size.value in (1, -1) for size in tensor.shape)
 
 
 def readable(uri: Because[str]) -> bool:

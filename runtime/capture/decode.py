@@ -1,7 +1,7 @@
 """Decode a request and its response into records, by the protocol of the server.
 
 A record is one prediction: a request with eight rows becomes eight records. Values keep the names of the model's
-signature. A shaped input or output is a flat list, in the order of the protocol.
+signature. An input or output with several values for each row is a flat list, in the order of the protocol.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..conditions import Unreadable
-from ..quality.config import labels_of, part, text_of
+from ..quality.config import labels_of, part, text_of, texts
 from ..quality.labels import join
 from ..quality.sources import captured, label_tables
 
@@ -29,7 +29,7 @@ def written(config: Any, span: tuple[float, float], path: Path) -> int:
     capture = part(monitoring, "capture", "`monitoring`")
     source = labels_of(part(monitoring, "labels", "`monitoring`"), capture)
     key, uri = (text_of(capture, name, "`monitoring.capture`") for name in ("id", "uri"))
-    table = _predictions(uri, _columns(config, key), span)
+    table = _predictions(uri, _columns(config, key), texts(capture, "unwrapped"), span)
     if not table.num_rows:
         return 0
     table = _once(table, key)
@@ -47,9 +47,9 @@ def _columns(config: Any, key: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((key, "time", "model_version", *names)))
 
 
-def _predictions(uri: str, columns: tuple[str, ...], span: tuple[float, float]) -> pa.Table:
+def _predictions(uri: str, columns: tuple[str, ...], unwrapped: tuple[str, ...], span: tuple[float, float]) -> pa.Table:
     tables, rows = [], 0
-    for table in captured(uri, columns, *span):
+    for table in captured(uri, columns, *span, unwrapped):
         tables.append(table)
         rows += table.num_rows
         if rows > MOST:

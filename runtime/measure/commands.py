@@ -42,7 +42,7 @@ def profile(
     def work() -> int:
         asked = _asked(config, tuple(columns), tuple(segments), bins)
         needed = (*asked.columns, *asked.segments) if asked.columns else None
-        made = profiled(lambda: batches(uris, needed), asked)
+        made = profiled(lambda: batches(uris, needed, unwrapped=asked.unwrapped), asked)
         write_json(Path(out), made.document())
         for line in _described(made):
             say(sys.stdout, line)
@@ -115,6 +115,7 @@ def _asked(config: str | None, columns: tuple[str, ...], segments: tuple[str, ..
         segments=segments or settings.segments,
         bins=bins if bins is not None else settings.bins,
         leave=settings.leave if config is not None else frozenset(),
+        unwrapped=settings.unwrapped,
     )
 
 

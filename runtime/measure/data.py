@@ -49,7 +49,7 @@ def data_of(config: Any, at: float | None, capture: str | None = None) -> Data:
     if not checked:
         raise Unreadable("the configuration has neither `data.columns` nor `monitoring.drift.columns` to check")
     window, rows = settings.ending(at), 0
-    for batch in batches([where], (*checked,), window):
+    for batch in batches([where], (*checked,), window, settings.unwrapped):
         rows += batch.num_rows
         for name, each in checked.items():
             each.add(read_of(batch, name), there=name in batch.schema.names)

@@ -82,7 +82,8 @@ def drift_of(config: Any, at: float | None, reference: str | None = None, captur
         columns = part.columns if part is not None else {}
         return {name: tally_for(columns.get(name), _method(settings.watched, name)) for name in _names(settings)}
 
-    (rows, whole), parts, _ = counted(batches([where], needed, window), fresh, settings.segments)
+    read = batches([where], needed, window, settings.unwrapped)
+    (rows, whole), parts, _ = counted(read, fresh, settings.segments)
     found = [compared(each, profile.columns.get(each.column), whole[each.column], a) for each, a in _alphas(settings)]
     for segment in settings.segments:
         known = profile.segments.get(segment)
@@ -102,7 +103,7 @@ def reference_of(settings: Settings, given: str | None) -> Profile:
         return profile_of(document_at(uri), uri)
     asked = Asked(columns=_names(settings), segments=settings.segments, bins=settings.bins)
     needed = (*asked.columns, *asked.segments)
-    return profiled(lambda: batches([uri], needed), asked)
+    return profiled(lambda: batches([uri], needed, unwrapped=settings.unwrapped), asked)
 
 
 def _names(settings: Settings) -> tuple[str, ...]:

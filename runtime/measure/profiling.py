@@ -38,6 +38,8 @@ class Asked(Record):
     segments: tuple[str, ...] = ()
     bins: int = 10
     leave: frozenset[str] = frozenset()
+    unwrapped: tuple[str, ...] = ()
+    """Columns with one value in each row, which some rows have as a list."""
 
 
 class _Sampled:

@@ -43,6 +43,8 @@ class Settings(Record):
     """The expectations of `data.columns`."""
     leave: frozenset[str]
     """Columns that are no inputs or outputs of the model, or personal data."""
+    unwrapped: tuple[str, ...]
+    """Columns with one value for each prediction, which some records have as a list."""
 
     def ending(self, at: float | None) -> Window:
         """The window that ends at a time; by default, the last one that is complete."""
@@ -83,6 +85,7 @@ def settings_of(config: Any) -> Settings:
         segments=tuple(_text(each, "monitoring.segments[]") for each in segments),
         columns=tuple(columns),
         leave=frozenset({*hidden, "time", "model_version"}),
+        unwrapped=tuple(_text(each, "unwrapped[]") for each in _list(capture.get("unwrapped", []), "unwrapped")),
     )
 
 

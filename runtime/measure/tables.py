@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 
@@ -39,9 +39,13 @@ _DATE = re.compile(r"date=(\d{4}-\d\d-\d\d)")
 
 
 def batches(
-    uris: Sequence[str], columns: Sequence[str] | None = None, window: Window | None = None
+    uris: Sequence[str],
+    columns: Sequence[str] | None = None,
+    window: Window | None = None,
+    unwrapped: Collection[str] = (),
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of all files, in the order of their paths, with those of `columns` that a file has; all if None.
+    """The rows of all files, in the order of their paths, with those of `columns` that a file has; all if None. Values
+    of `unwrapped` columns that are in lists of one are taken out of them.
 
     Raises Unreadable, with the name of the file, if one is broken, incomplete, or of an unknown format.
     """
@@ -50,7 +54,7 @@ def batches(
             for batch in _read(file, columns, window):
                 kept = batch if window is None else _within(batch, window, file)
                 if kept.num_rows:
-                    yield kept
+                    yield _unwrapped(kept, unwrapped)
         except (pa.ArrowException, OSError, EOFError) as wrong:
             said = shown(str(wrong).partition("\n")[0])
             raise Unreadable(f"{file.uri} is broken, or still being written: {said}") from None
@@ -169,6 +173,27 @@ def _within(batch: pa.RecordBatch, window: Window, file: Place) -> pa.RecordBatc
     moments = _microseconds(batch.column(index), file)
     keep = (moments >= round(window[0] * 1e6)) & (moments < round(window[1] * 1e6))
     return batch if keep.all() else batch.filter(pa.array(keep))
+
+
+def _unwrapped(batch: pa.RecordBatch, names: Collection[str]) -> pa.RecordBatch:
+    """The batch without the lists around single values."""
+    for index, name in enumerate(batch.schema.names):
+        if name in names and _is_list(batch.column(index).type):
+            batch = batch.set_column(index, name, _singles(batch.column(index)))
+    return batch
+
+
+def _is_list(given: pa.DataType) -> bool:
+    return bool(pa.types.is_list(given) or pa.types.is_large_list(given) or pa.types.is_fixed_size_list(given))
+
+
+def _singles(lists: pa.Array) -> pa.Array:
+    """The values of lists with at most one; the lists themselves if any has more."""
+    sizes = pc.list_value_length(lists).fill_null(0).to_numpy(zero_copy_only=False)
+    if sizes.max(initial=0) > 1:
+        return lists
+    places = np.cumsum(sizes) - 1
+    return pc.list_flatten(lists).take(pa.array(places, mask=sizes == 0))
 
 
 def _microseconds(given: pa.Array, file: Place) -> np.ndarray:

@@ -70,6 +70,8 @@ class Asked(Record):
     """The output that `threshold` decides on; empty if the configuration names none."""
     threshold: float | None
     segments: tuple[str, ...]
+    unwrapped: tuple[str, ...]
+    """Columns with one value for each prediction, which some records have as a list."""
     labels: LabelSource
     bounds: tuple[Bound, ...]
     rivals: dict[str, dict[str, float]]
@@ -100,6 +102,7 @@ def asked_of(config: Any, *, capture: str | None = None, labels: str | None = No
         output=output,
         threshold=_threshold(prediction),
         segments=tuple(dict.fromkeys((*texts(monitoring, "segments"), *texts(quality, "segments")))),
+        unwrapped=texts(written, "unwrapped"),
         labels=labels_of(source, written, labels),
         bounds=_bounds(config, quality, output) if judging else (),
         rivals=_rivals(config),

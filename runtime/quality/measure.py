@@ -86,15 +86,15 @@ def _check_outputs(asked: Asked, complete: Window) -> None:
 
 
 def _load(asked: Asked, start: float, end: float) -> Window:
-    outputs = dict.fromkeys(bound.output for bound in asked.bounds)
+    outputs, unwrapped = dict[str, None](), {*asked.unwrapped}
     for bound in asked.bounds:
-        for rival in asked.rivals:
-            outputs[rival_column(bound.output, rival)] = None
-        if bound.versus:
-            outputs[rival_column(bound.output, bound.versus)] = None
+        rivals = (*asked.rivals, *((bound.versus,) if bound.versus else ()))
+        each = (bound.output, *(rival_column(bound.output, rival) for rival in rivals))
+        outputs |= dict.fromkeys(each)
+        unwrapped |= {*each} if bound.output in asked.unwrapped else set()
     groups = dict.fromkeys((*asked.segments, VERSION_COLUMN))
     columns = tuple(dict.fromkeys((asked.id, "time", *outputs, *groups)))
-    tables = captured(asked.capture, columns, start, end)
+    tables = captured(asked.capture, columns, start, end, unwrapped)
     return loaded(tables, asked.id, tuple(outputs), tuple(groups), start, end)
 
 

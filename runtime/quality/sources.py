@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,11 +27,13 @@ _DAY = re.compile(r"date=\d{4}-\d\d-\d\d")
 ENDINGS = {"parquet": (".parquet",), "csv": (".csv",), "jsonl": (".jsonl", ".ndjson")}
 
 
-def captured(uri: str, columns: Sequence[str], start: float, end: float) -> Iterator[pa.Table]:
+def captured(
+    uri: str, columns: Sequence[str], start: float, end: float, unwrapped: Collection[str] = ()
+) -> Iterator[pa.Table]:
     """The predictions from `start`, inclusive, to `end`, exclusive, in pieces with these columns. A column that a file
-    does not have is null. Raises Unreadable.
+    does not have is null, and a value of an `unwrapped` column is taken out of its list. Raises Unreadable.
     """
-    for batch in batches([uri], columns, (start, end)):
+    for batch in batches([uri], columns, (start, end), unwrapped):
         table = pa.Table.from_batches([batch])
         for name in columns:
             if name not in table.column_names:

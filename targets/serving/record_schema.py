@@ -23,7 +23,7 @@ def schema(service: ServicePlan) -> Iterator[Artifact]:
     capture = capture_of(service.scope, service.part)
     if capture is None or capture.by.value not in ("client", "runtime"):
         return
-    known = columns(service.scope, service.part)
+    known = columns(service)
     listed = {one.name.value: one for side in ("segments", "inputs", "outputs") for one in known[side]}
     personal = {name.value: name for name in capture.personal_data}
     body = {

@@ -155,7 +155,7 @@ def volumes(service: ServicePlan) -> list[Body]:
 
 def _lines(service: ServicePlan, found: Recorder) -> Lines:
     capture = found.part
-    known = columns(service.scope, service.part)
+    known = columns(service)
     return json_lines({
         "version": fixed(1, "the version of the configuration"),
         "model": service.model,

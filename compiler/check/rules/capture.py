@@ -243,4 +243,4 @@ def _recorded(plan: Plan) -> Iterator[tuple[Capture, dict[str, tuple[Recorded, .
     for service in plan.online.values():
         capture = capture_of(service.scope, service.part)
         if capture is not None:
-            yield capture, columns(service.scope, service.part)
+            yield capture, columns(service)

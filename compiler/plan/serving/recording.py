@@ -6,15 +6,28 @@ the server's. Two columns of one name would overwrite each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from ...because import Because, because, fixed
 from ...finding import refusal
 from ...record import Record
-from ...system import Capture, OnlineService, Signature
+from ...system import Capture, Input, OnlineService, Output
 from ..scope import Scope
+from .batch import BatchPlan
+from .identity import ServiceIdentity
 
-__all__ = ["RESERVED", "Recorded", "Recorder", "capture_of", "chosen", "columns", "inbound", "recorder", "writes"]
+__all__ = [
+    "RESERVED",
+    "Recorded",
+    "Recorder",
+    "capture_of",
+    "chosen",
+    "columns",
+    "inbound",
+    "recorder",
+    "single",
+    "writes",
+]
 
 FIRST = 9440
 """The first port of the recorder. The ports of common proxies and servers are elsewhere."""
@@ -32,6 +45,7 @@ class Recorded(Record):
     name: Because[str]
     dtype: Because[str]
     shape: tuple[Because[int], ...] = ()
+    """Its dimensions; none for a single value."""
 
 
 class Recorder(Record):
@@ -108,27 +122,40 @@ def writes(scope: Scope, part: OnlineService) -> Capture | None:
 # Columns
 
 
-def columns(scope: Scope, part: OnlineService) -> dict[str, tuple[Recorded, ...]]:
+def columns(service: ServiceIdentity) -> dict[str, tuple[Recorded, ...]]:
     """The columns of a record besides the ID, the time, and the version, by where they come from."""
-    model = scope.system.models[scope.model_of(part).value]
-    segments = tuple(_segments(scope))
+    model = service.scope.system.models[service.model.value]
+    segments = tuple(_segments(service.scope))
     if model.signature is None and model.llm is not None:
         made = {side: tuple(_text(name, model.llm) for name in names) for side, names in OF_LANGUAGE.items()}
         return {**made, "segments": segments}
-    return {**_signed(model.signature), "segments": segments}
+    sides = (model.signature.inputs, model.signature.outputs) if model.signature is not None else ((), ())
+    inputs, outputs = (tuple(_recorded(service, tensor) for tensor in side) for side in sides)
+    return {"inputs": inputs, "outputs": outputs, "segments": segments}
 
 
 def _text(name: str, why: object) -> Recorded:
     return Recorded(name=because(name, "a column of a language model", why), dtype=fixed("string", "it is text"))
 
 
-def _signed(signature: Signature | None) -> Mapping[str, tuple[Recorded, ...]]:
-    if signature is None:
-        return {"inputs": (), "outputs": ()}
-    return {
-        "inputs": tuple(Recorded(name=one.name, dtype=one.dtype, shape=one.shape) for one in signature.inputs),
-        "outputs": tuple(Recorded(name=one.name, dtype=one.dtype, shape=one.shape) for one in signature.outputs),
-    }
+def _recorded(service: ServiceIdentity, tensor: Input | Output) -> Recorded:
+    return Recorded(name=tensor.name, dtype=tensor.dtype, shape=() if single(service, tensor) else tensor.shape)
+
+
+def single(service: ServiceIdentity | BatchPlan, tensor: Input | Output) -> bool:
+    """Whether a tensor holds one value for each prediction. A first dimension of -1 is that of the rows, unless the
+    server adds the rows in front of the shape.
+    """
+    sizes = [size.value for size in tensor.shape]
+    if sizes and sizes[0] == -1 and not _adds_rows(service):
+        sizes = sizes[1:]
+    return all(size == 1 for size in sizes)
+
+
+def _adds_rows(service: ServiceIdentity | BatchPlan) -> bool:
+    if isinstance(service, BatchPlan) or service.part.batching is None:
+        return False
+    return service.runtime.setup.value == "triton"
 
 
 def _segments(scope: Scope) -> Iterator[Recorded]:

@@ -1,0 +1,177 @@
+"""The traps of a value that has a shape: what records it, what describes the record, and what measures it agree."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from mlspec.runtime.capture.config import read
+from mlspec.runtime.capture.decode import Pair, decoded
+
+from .captures import AT, DAY, stamp
+from .online import DIGEST, compiled, spec
+from .support import run
+
+ROWS = 400
+SHAPES = {"rows": [-1, 1], "one": [1], "one row": [1, 1], "none": None}
+CAPTURE = {"to": "s3://feedback/fraud", "id": "payment_id", "access": "models"}
+STORE = {"kind": "s3", "region": "eu-central-1", "serviceAccount": "fraud"}
+
+
+def measured(by: str, shape: list[int] | None, **changes: Any) -> dict[str, Any]:
+    """A spec whose quality and drift are measured, and whose input and output have a shape."""
+    given = {} if shape is None else {"shape": shape}
+    capture = {**CAPTURE, "by": by, **({"headers": {"payment_id": "X-Payment-Id"}} if by == "sidecar" else {})}
+    columns = [
+        {"name": "is_fraud", "dtype": "bool", "available": "after-outcome", "from": "outcomes", "nullable": False},
+        {"name": "amount", "dtype": "float64", "from": "outcomes", "nullable": False},
+    ]
+    return spec(**{
+        "platform__images__runtime": f"registry.example.com/mlspec-runtime:1@{DIGEST}",
+        "access": {"store": STORE, "models": STORE, "monitor": {**STORE, "serviceAccount": "fraud-monitor"}},
+        "problem__task": "binary-classification",
+        "data": {
+            "sources": [{"name": "outcomes", "ingestion": "batch", "uri": "s3://lake/outcomes", "format": "parquet"}],
+            "columns": columns,
+            "labels": {"column": "is_fraud", "source": "outcomes", "delay": "1d"},
+        },
+        "model__signature": {
+            "inputs": [{"name": "amount", "dtype": "float32", **given}],
+            "outputs": [{"name": "score", "dtype": "float32", **given}],
+        },
+        "release__profile": "s3://models/fraud/7/profile.json",
+        "model__operatingPoint": {"output": "score", "threshold": 0.5},
+        "monitoring": {
+            "capture": capture,
+            "access": "monitor",
+            "interval": "1d",
+            "quality": {"metric": "roc_auc", "min": 0.6},
+            "drift": {"features": {"method": "psi"}, "prediction": {"method": "psi"}, "window": "1d"},
+        },
+        **changes,
+    })  # fmt: skip
+
+
+def bundle(folder: Path, made: dict[str, Any]) -> dict[str, str]:
+    folder.mkdir()
+    result = compiled(folder, made)
+    assert [f"{one.id}: {one.message}" for one in result.diagnostics if one.severity == "error"] == []
+    return dict(next(iter(result.bundles.values())).files)
+
+
+def inside(made: dict[str, str], name: str) -> dict[str, Any]:
+    """A file of a ConfigMap."""
+    maps = (one for path, text in made.items() if "configmap" in path for one in yaml.safe_load_all(text))
+    (found,) = [one["data"][name] for one in maps if name in one["data"]]
+    document: dict[str, Any] = json.loads(found)
+    return document
+
+
+def answered(folder: Path, made: dict[str, str], shape: list[int] | None) -> list[dict[str, Any]]:
+    """The records of requests, as the recorder of the compiled system writes them."""
+    path = folder / "capture.json"
+    path.write_text(json.dumps(inside(made, "capture.json")))
+    config = read(path)
+    many = 4 if shape in (None, [-1, 1]) else 1
+    sent = [many, 1] if shape in (None, [-1, 1]) else shape
+    records: list[dict[str, Any]] = []
+    for start in range(0, ROWS, many):
+        numbers = range(start, start + many)
+        asked = {"name": "amount", "datatype": "FP32", "shape": sent, "data": [float(each % 50) for each in numbers]}
+        said = {"name": "score", "datatype": "FP32", "shape": sent, "data": [each * 37 % 100 / 100 for each in numbers]}
+        pair = Pair(
+            protocol="v2",
+            time=AT - 2 * DAY + (start + 0.5) * DAY / ROWS,
+            headers={"x-payment-id": ",".join(f"p{each}" for each in numbers)},
+            reply={},
+            request=json.dumps({"inputs": [asked]}).encode(),
+            response=json.dumps({"model_name": "fraud", "outputs": [said]}).encode(),
+        )
+        records += decoded(pair, config, "7")
+    return records
+
+
+def monitored(folder: Path, config: dict[str, Any], records: list[dict[str, Any]]) -> Path:
+    """The configuration of the process, with these records, their labels, and a reference."""
+    monitoring = config["monitoring"]
+    monitoring["capture"]["uri"] = str(folder / "captured")
+    monitoring["labels"] |= {"uri": str(folder / "labels.jsonl"), "format": "jsonl"}
+    monitoring["drift"]["reference"] = str(folder / "reference.jsonl")
+    for each in records:
+        day = folder / "captured" / f"date={each['time'][:10]}"
+        day.mkdir(parents=True, exist_ok=True)
+        with (day / "a.jsonl").open("a") as file:
+            file.write(json.dumps(each) + "\n")
+    labels = [{"payment_id": one["payment_id"], "is_fraud": index % 3 == 0} for index, one in enumerate(records)]
+    (folder / "labels.jsonl").write_text("".join(json.dumps(one) + "\n" for one in labels))
+    reference = [{"amount": float(each % 50), "score": each * 37 % 100 / 100} for each in range(ROWS)]
+    (folder / "reference.jsonl").write_text("".join(json.dumps(one) + "\n" for one in reference))
+    path = folder / "monitor.json"
+    path.write_text(json.dumps(config))
+    return path
+
+
+def series(folder: Path, config: Path, command: str, at: int) -> dict[tuple[str, str], float]:
+    """What a command measures, by the name and the column or the metric."""
+    out = folder / command
+    ran = run("runtime", command, "--config", config, "--at", stamp(at), "--out", out)
+    assert ran.err == ""
+    path = out if out.is_file() else out / f"{command}-{at}.json"
+    found = json.loads(path.read_text())["series"]
+    return {(one["name"], one["labels"].get("column", one["labels"].get("metric", ""))): one["value"] for one in found}
+
+
+def is_measured(folder: Path, config: Path) -> None:
+    quality = series(folder, config, "quality", AT)
+    assert quality["mlspec_quality_samples", "roc_auc"] == ROWS // 3 + 1  # the rarer class
+    assert 0.4 < quality["mlspec_quality", "roc_auc"] < 0.6
+    drift = series(folder, config, "drift", AT - DAY)
+    assert [drift["mlspec_drift_samples", column] for column in ("amount", "score")] == [ROWS, ROWS]
+    assert drift["mlspec_drift_distance", "score"] < 0.01
+    data = series(folder, config, "data", AT - DAY)
+    assert data["mlspec_data_violation_ratio", "amount"] == 0
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_trap_a_value_with_a_shape_is_recorded_as_a_list_that_nothing_measures(
+    tmp_path: Path, shape: list[int] | None
+) -> None:
+    """`[-1, 1]` is what most exporters write for one score."""
+    made = bundle(tmp_path / "sidecar", measured("sidecar", shape))
+    records = answered(tmp_path, made, shape)
+    assert (records[1]["amount"], records[1]["score"]) == (1.0, 0.37)
+    schema = json.loads(bundle(tmp_path / "client", measured("client", shape))["capture/record.schema.json"])
+    Draft202012Validator(schema).validate(records[1])
+    is_measured(tmp_path, monitored(tmp_path, inside(made, "monitor.json"), records))
+
+
+def test_trap_records_from_before_have_a_single_value_as_a_list(tmp_path: Path) -> None:
+    made = bundle(tmp_path / "sidecar", measured("sidecar", [-1, 1]))
+    records = answered(tmp_path, made, [-1, 1])
+    old = [{**one, "amount": [one["amount"]], "score": [one["score"]]} for one in records]
+    is_measured(tmp_path, monitored(tmp_path, inside(made, "monitor.json"), old))
+
+
+SEVERAL: dict[str, tuple[list[int], dict[str, Any]]] = {
+    "values": ([-1, 3], {}),
+    "any number of values": ([-1, -1], {}),
+    "a list of one row": ([1, -1], {}),
+    "rows that the server adds": ([-1], {"serving__batching": {"maxSize": 8}}),
+}
+
+
+@pytest.mark.parametrize(("shape", "changes"), SEVERAL.values(), ids=SEVERAL)
+def test_several_values_are_a_list(tmp_path: Path, shape: list[int], changes: dict[str, Any]) -> None:
+    signature = {
+        "inputs": [{"name": "amount", "dtype": "float32", "shape": shape}],
+        "outputs": [{"name": "score", "dtype": "float32"}],
+    }
+    made = bundle(tmp_path / "client", measured("client", None, model__signature=signature, **changes))
+    columns = json.loads(made["capture/record.schema.json"])["properties"]
+    assert (columns["amount"]["type"], columns["score"]["type"]) == ("array", ["number", "null"])
+    assert "unwrapped" not in inside(made, "monitor.json")["monitoring"]["capture"]
