@@ -17,6 +17,7 @@ from mlspec.api import Result
 from mlspec.compiler.exported import CONTRACT, Exported, Monitor
 from mlspec.compiler.plan import Plan
 from mlspec.compiler.plan.measuring import Seen, seen
+from mlspec.runtime.conditions import Unreadable
 from mlspec.runtime.exporter.ages import Age, Ages, ages_of
 from mlspec.runtime.exporter.history import History
 from mlspec.runtime.exporter.jobs import NEWEST, Job
@@ -210,6 +211,41 @@ def test_trap_each_look_reads_all_predictions_of_the_day(tmp_path: Path, monkeyp
     (age,) = ages_of(monitoring, DAY)
     assert (age.every, [one.value for one in age.read(NOW + DAY / 2)]) == (300, [NOW + 95 * MINUTE])
     assert [Path(uri).name for uri in read] == ["95.parquet"]
+
+
+def test_trap_one_file_without_a_time_ends_the_process(tmp_path: Path) -> None:
+    """The time that was read before stays, and the log names the file."""
+    folder = tmp_path / "date=2025-11-25"
+    predictions(folder / "a.parquet", NOW + MINUTE, NOW + 2 * MINUTE)
+    said: list[str] = []
+    ages = Ages(ages_of({"capture": {"uri": str(tmp_path), "id": "id"}}, DAY), said.append)
+    ages.look(NOW + 5 * MINUTE)
+    pq.write_table(pa.table({"id": ["1"]}), tmp_path / "b.parquet")
+    contents = {
+        "b.jsonl": b'{"id": "1"}\n',
+        "b.csv": b"id\n1\n",
+        "b.parquet": (tmp_path / "b.parquet").read_bytes(),
+    }
+    for later, (name, content) in enumerate(contents.items(), 1):
+        (folder / name).write_bytes(content)
+        ages.look(NOW + 5 * MINUTE + later * DAY)
+        (folder / name).unlink()
+    why = "which says when each prediction was made"
+    assert said == [f"capture: {folder / name} has no column `time`, {why}" for name in contents]
+    assert [one.value for one in ages.of("capture")[0].series] == [NOW + MINUTE]
+
+
+def test_trap_a_checksum_next_to_the_records_hides_them(tmp_path: Path) -> None:
+    """Readers ignore other files (docs/capture.md)."""
+    folder = tmp_path / "date=2025-11-25"
+    predictions(folder / "a.parquet", NOW + MINUTE, NOW + 2 * MINUTE)
+    (folder / "a.parquet.md5").write_text("d41d8cd98f00b204e9800998ecf8427e")
+    assert sources.newest_time(str(tmp_path), NOW + DAY) == NOW + MINUTE
+    assert [table.num_rows for table in sources.captured(str(tmp_path), ["time"], NOW, NOW + DAY)] == [1]
+    with pytest.raises(Unreadable, match=r"a\.parquet\.md5 has none of the known formats"):
+        [*tables.batches([str(folder / "a.parquet.md5")])]
+    with pytest.raises(Unreadable, match=r"a\.parquet\.md5 has none of the known formats"):
+        [*tables.batches([str(folder)])]
 
 
 def test_a_prediction_before_a_time_is_found_behind_newer_files(tmp_path: Path) -> None:

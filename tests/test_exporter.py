@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Event
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -23,8 +24,10 @@ from mlspec.compiler.pace import settles
 from mlspec.runtime.conditions import Unreadable
 from mlspec.runtime.diagnose import remote
 from mlspec.runtime.diagnose.diagnosis import Diagnosis
+from mlspec.runtime.exporter.ages import Ages
 from mlspec.runtime.exporter.cluster import ANNOTATION, CRON_JOB, CRON_WORKFLOW, Api, ApiError, Schedule, local
-from mlspec.runtime.exporter.command import Exporter
+from mlspec.runtime.exporter.command import Exporter, exporter
+from mlspec.runtime.exporter.command import Request as Process
 from mlspec.runtime.exporter.exposition import text_of
 from mlspec.runtime.exporter.history import KEPT, History
 from mlspec.runtime.exporter.jobs import Job, jobs_of
@@ -493,6 +496,29 @@ def test_the_process_answers_and_ends_when_it_is_told(process: tuple[subprocess.
     out, err = made.communicate(timeout=30)
     assert (made.returncode, err) == (0, "")
     assert "request to train: refused" in out
+
+
+def test_trap_a_process_that_broke_ends_as_if_it_was_told_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its container would be completed, and no alert on failures would see it."""
+    (tmp_path / "monitor.json").write_text('{"version": 1, "monitoring": {"capture": {"uri": "x", "id": "id"}}}')
+
+    def broken(_: Ages, ended: Event, __: object) -> None:
+        ended.set()
+
+    before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
+    monkeypatch.setattr(Ages, "watch", broken)
+    asked = Process(
+        config=str(tmp_path / "monitor.json"),
+        state=str(tmp_path / "state"),
+        host="127.0.0.1",
+        metrics=free_port(),
+        requests=free_port(),
+    )
+    try:
+        assert exporter(asked) == 1
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def test_a_configuration_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`mlspec runtime exporter`: measure in every interval, serve the metrics, and start training runs when asked.
 
-It exits with 0 after SIGTERM, and with 1 if its configuration cannot be read or a port is taken. A measurement that
+It exits with 0 after SIGTERM, and with 1 if its configuration cannot be read, a port is taken, or it is broken: the
+thread that reads ages ended. A measurement that
 fails is written to the log and tried again; the alert on its age opens a ticket.
 """
 
@@ -34,7 +35,7 @@ from .server import HEALTHY, Page, Route, healthy, serve
 
 __all__ = ["Request", "exporter", "measure_once"]
 
-DONE, UNREADABLE = 0, 1
+DONE, UNREADABLE, BROKEN = 0, 1, 1
 
 METRICS, REQUESTS = 9464, 9465
 PAUSE = 5.0
@@ -126,16 +127,21 @@ class Exporter:
 
 
 def exporter(request: Request) -> int:
-    """Measure and serve until SIGTERM, and return the exit status."""
-    ended = Event()
+    """Measure and serve until SIGTERM, and return the exit status. A bug in the thread of the ages ends it, too."""
+    ended, told = Event(), Event()
     try:
         made = Exporter(_config(request.config), Path(request.state), api=request.api)
         servers = [serve(request.host, port, routes) for port, routes in _routes(made, request)]
     except (Unreadable, OSError, ValueError) as wrong:
         say(sys.stderr, f"mlspec runtime exporter: {wrong}")
         return UNREADABLE
+
+    def end(*_: object) -> None:
+        told.set()
+        ended.set()
+
     for stop in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(stop, lambda *_: ended.set())
+        signal.signal(stop, end)
     Thread(target=made.ages.watch, args=(ended, made.clock), name="ages", daemon=True).start()
     while not ended.is_set():
         if made.rounds.run(made.clock(), made.clock):
@@ -144,7 +150,7 @@ def exporter(request: Request) -> int:
             ended.wait(made.pause)
     for server in servers:
         server.shutdown()
-    return DONE
+    return DONE if told.is_set() else BROKEN
 
 
 def _schedule(run: Any, api: Api) -> Schedule | None:

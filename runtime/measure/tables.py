@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from ..conditions import Unreadable, shown
 from .places import Place, inside, place
 
-__all__ = ["TIME", "Window", "batches", "files_of"]
+__all__ = ["SUFFIXES", "TIME", "Window", "batches", "files_of", "times_of"]
 
 TIME = "time"
 """The column of captured predictions with their time."""
@@ -61,11 +61,14 @@ def batches(
 
 
 def files_of(where: Place, window: Window | None) -> list[Place]:
-    """The files below a place, in order. Raises Unreadable if there is nothing, or an unknown kind of file."""
+    """The files below a place, in order. Raises Unreadable if there is nothing, or an unknown kind of file. With a
+    window, a folder holds captured predictions, and its other files are left out (docs/capture.md).
+    """
     found = where.files.get_file_info(where.path)
     if found.is_file:
         return [_known(where)]
-    return [_known(where.below(path)) for path in _walk(where, where.path, window)]
+    paths = _walk(where, where.path, window)
+    return [_known(where.below(path)) for path in paths if window is None or path.endswith(SUFFIXES)]
 
 
 def _walk(where: Place, path: str, window: Window | None) -> Iterator[str]:
@@ -167,12 +170,17 @@ def _json_block(lines: bytes) -> Iterator[pa.RecordBatch]:
 
 def _within(batch: pa.RecordBatch, window: Window, file: Place) -> pa.RecordBatch:
     """The rows whose time is in the window."""
+    moments = _microseconds(times_of(batch, file), file)
+    keep = (moments >= round(window[0] * 1e6)) & (moments < round(window[1] * 1e6))
+    return batch if keep.all() else batch.filter(pa.array(keep))
+
+
+def times_of(batch: pa.RecordBatch, file: Place) -> pa.Array:
+    """When each prediction was made. Raises Unreadable if the file does not say it."""
     index = batch.schema.get_field_index(TIME)
     if index < 0:
         raise Unreadable(f"{file.uri} has no column `{TIME}`, which says when each prediction was made")
-    moments = _microseconds(batch.column(index), file)
-    keep = (moments >= round(window[0] * 1e6)) & (moments < round(window[1] * 1e6))
-    return batch if keep.all() else batch.filter(pa.array(keep))
+    return batch.column(index)
 
 
 def _unwrapped(batch: pa.RecordBatch, names: Collection[str]) -> pa.RecordBatch:

@@ -17,7 +17,7 @@ import pyarrow.csv as pa_csv
 
 from ..conditions import Unreadable, shown
 from ..measure.places import Place, inside, newest_first, place
-from ..measure.tables import TIME, batches, files_of
+from ..measure.tables import SUFFIXES, TIME, batches, files_of, times_of
 from .config import LabelSource
 
 __all__ = ["captured", "instants", "label_tables", "newest_time"]
@@ -54,14 +54,15 @@ def newest_time(uri: str, at: float) -> float | None:
 
 def _newest_in(folder: Place, at: float) -> float | None:
     """The newest time in a folder. A file has no record from after it was written, so files that are older than the
-    newest record are not read: a day can have thousands.
+    newest record are not read: a day can have thousands. Other files than those of records are left out.
     """
     newest: float | None = None
-    for file, written in newest_first(folder):
+    records = [(file, written) for file, written in newest_first(folder) if file.path.endswith(SUFFIXES)]
+    for file, written in records:
         if newest is not None and newest >= written:
             break
         for batch in batches([file.uri], [TIME]):
-            moments = instants(batch.column(TIME))
+            moments = instants(times_of(batch, file))
             some = moments[moments < at]
             if len(some):
                 newest = max(float(some.max()), newest if newest is not None else -math.inf)
