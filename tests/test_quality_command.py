@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlspec.runtime.diagnose.settings import settings_of
+
 from .captures import AT, DAY, Captured
 from .support import run
 
@@ -44,6 +46,19 @@ def test_a_metric_by_hand(captured: Captured) -> None:
     assert found["mlspec_quality_low", "recall", "score", "live"] == pytest.approx(0.0945312, abs=1e-7)
     assert found["mlspec_quality_high", "recall", "score", "live"] == pytest.approx(0.9054688, abs=1e-7)
     assert "recall of score: 0.5 (0.09453 to 0.9055), 2 samples" in said(ran.out)
+
+
+def test_trap_a_metric_with_a_cutoff_has_no_direction(captured: Captured) -> None:
+    """The configuration names it with its cutoff, as the bound does."""
+    captured.config["metrics"] = {"pinball_loss@0.5": {"direction": "minimize"}}
+    captured.config["monitoring"]["quality"] = {"bounds": [{"metric": "pinball_loss@0.5", "max": 1}]}
+    ran = captured.run()
+    assert (ran.status, ran.err) == (0, "")
+    found = captured.series("quality")["mlspec_quality", "pinball_loss@0.5", "score", "live"]
+    assert found == pytest.approx(0.225), "half of the mean error"
+    captured.config["monitoring"]["diagnoses"] = {"late": {"retrain": False, "signals": ["labels-late"]}}
+    (bar,) = settings_of(captured.config).bars
+    assert (bar.metric, bar.more) == ("pinball_loss@0.5", False)
 
 
 def test_each_value_of_a_segment_is_measured_on_its_own_rows(captured: Captured) -> None:

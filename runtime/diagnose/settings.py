@@ -6,6 +6,7 @@ from typing import Any
 
 from ...compiler.record import Record
 from ..conditions import Unreadable, number, shown
+from ..quality.config import larger_is_better
 
 __all__ = ["Bar", "Cause", "Column", "Settings", "settings_of"]
 
@@ -153,10 +154,7 @@ def _column(given: dict[str, Any]) -> Column:
 
 def _bar(given: dict[str, Any], config: dict[str, Any], monitoring: dict[str, Any]) -> Bar:
     metric = _text(given, "metric")
-    known = _mapping(_mapping(config, "metrics"), metric.partition("@")[0])
-    if known.get("direction") not in ("maximize", "minimize"):
-        raise Unreadable(f"`metrics` in the configuration does not say the `direction` of {shown(metric)}")
-    more, versus = known["direction"] == "maximize", given.get("versus", "")
+    more, versus = larger_is_better(config, metric), given.get("versus", "")
     value = next((_number(given, key, None) for key in ("min", "max") if key in given), None)
     more = "min" in given or ("max" not in given and more)
     margin = _number(given, "margin", 0, least=None)

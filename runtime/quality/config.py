@@ -8,7 +8,18 @@ from typing import Any
 from ...compiler.record import Record
 from ..conditions import Unreadable, number, shown
 
-__all__ = ["Asked", "Bound", "LabelSource", "asked_of", "labels_of", "part", "seconds", "text_of", "texts"]
+__all__ = [
+    "Asked",
+    "Bound",
+    "LabelSource",
+    "asked_of",
+    "labels_of",
+    "larger_is_better",
+    "part",
+    "seconds",
+    "text_of",
+    "texts",
+]
 
 DAY = 86_400.0
 
@@ -193,17 +204,25 @@ def _bound(given: Any, config: dict[str, Any], output: str) -> Bound:
         raise Unreadable("a bound in `monitoring.quality.bounds` is not a mapping")
     name = "a bound in `monitoring.quality.bounds`"
     metric = text_of(given, "metric", name)
-    metrics = config.get("metrics", {})
-    known = metrics.get(metric.partition("@")[0], {}) if isinstance(metrics, dict) else {}
-    direction = known.get("direction") if isinstance(known, dict) else None
-    if direction not in ("maximize", "minimize"):
-        raise Unreadable(f"`metrics` in the configuration does not say the `direction` of {shown(metric)}")
     return Bound(
         metric=metric,
         output=text_of(given, "output", name, default=output),
         versus=text_of(given, "versus", name, default=""),
-        more=direction == "maximize",
+        more=larger_is_better(config, metric),
     )
+
+
+def larger_is_better(config: dict[str, Any], metric: str) -> bool:
+    """The direction of a metric. One with a cutoff, such as `ndcg@10`, may have the entry of the metric without it.
+    Raises Unreadable.
+    """
+    metrics = config.get("metrics")
+    entries = [metrics.get(name) for name in (metric, metric.partition("@")[0])] if isinstance(metrics, dict) else []
+    for known in entries:
+        direction = known.get("direction") if isinstance(known, dict) else None
+        if direction in ("maximize", "minimize"):
+            return bool(direction == "maximize")
+    raise Unreadable(f"`metrics` in the configuration does not say the `direction` of {shown(metric)}")
 
 
 def _rivals(config: dict[str, Any]) -> dict[str, dict[str, float]]:
