@@ -14,7 +14,7 @@ from mlspec.runtime.capture.config import read
 from mlspec.runtime.capture.decode import Pair, decoded
 
 from .captures import AT, DAY, stamp
-from .online import DIGEST, compiled, spec
+from .online import DIGEST, compiled, errors, spec
 from .support import run
 
 ROWS = 400
@@ -155,6 +155,62 @@ def test_trap_records_from_before_have_a_single_value_as_a_list(tmp_path: Path) 
     records = answered(tmp_path, made, [-1, 1])
     old = [{**one, "amount": [one["amount"]], "score": [one["score"]]} for one in records]
     is_measured(tmp_path, monitored(tmp_path, inside(made, "monitor.json"), old))
+
+
+RANKED: dict[str, Any] = {
+    "problem__task": "ranking",
+    "model__operatingPoint": None,
+    "model__signature": {
+        "inputs": [{"name": "amount", "dtype": "float32", "shape": [-1, 1]}],
+        "outputs": [{"name": "best", "dtype": "int64"}, {"name": "scores", "dtype": "float32", "shape": [-1, 3]}],
+    },
+}
+LABELS = {"capture": {**CAPTURE, "by": "client"}, "access": "monitor", "interval": "1d"}
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_trap_the_quality_of_a_ranking_needs_an_output_with_a_single_value(tmp_path: Path, outputs: int) -> None:
+    """Its metrics are measured on lists."""
+    signature = {**RANKED["model__signature"], "outputs": RANKED["model__signature"]["outputs"][-outputs:]}
+    asked = {**LABELS, "quality": {"metric": "ndcg@2", "min": 0.4}}
+    made = bundle(
+        tmp_path / "made", measured("client", None, **{**RANKED, "model__signature": signature}, monitoring=asked)
+    )
+    config = inside(made, "monitor.json")
+    rows = [
+        {"payment_id": f"p{each}", "time": stamp(AT - 2 * DAY + each), "model_version": "7", "scores": [0.9, 0.1, 0.5]}
+        for each in range(40)
+    ]
+    monitoring = config["monitoring"]
+    monitoring["capture"]["uri"] = str(tmp_path / "captured")
+    monitoring["labels"] |= {"uri": str(tmp_path / "labels.jsonl"), "format": "jsonl"}
+    day = tmp_path / "captured" / f"date={rows[0]['time'][:10]}"
+    day.mkdir(parents=True)
+    (day / "a.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows))
+    labels = [{"payment_id": one["payment_id"], "is_fraud": [1, 0, 0]} for one in rows]
+    (tmp_path / "labels.jsonl").write_text("".join(json.dumps(one) + "\n" for one in labels))
+    path = tmp_path / "monitor.json"
+    path.write_text(json.dumps(config))
+    assert series(tmp_path, path, "quality", AT)["mlspec_quality", "ndcg@2"] == 1
+
+
+NEEDS_ONE: dict[str, dict[str, Any]] = {
+    "another metric": {"quality": {"metric": "mae", "max": 3}},
+    "another metric of the same output": {
+        "quality": {"metric": "ndcg@2", "min": 0.4},
+        "rules": [{"metric": "mae", "max": 3, "for": "1h"}],
+    },
+    "drift": {"drift": {"prediction": {"method": "psi"}}},
+}
+
+
+@pytest.mark.parametrize("asked", NEEDS_ONE.values(), ids=NEEDS_ONE)
+def test_what_needs_a_single_value_is_still_refused(tmp_path: Path, asked: dict[str, Any]) -> None:
+    signature = {**RANKED["model__signature"], "outputs": RANKED["model__signature"]["outputs"][-1:]}
+    changes = {**RANKED, "model__signature": signature, "monitoring": {**LABELS, **asked}}
+    assert errors(tmp_path, measured("client", None, **changes)) == [
+        "MLS012: the model has no output with a single value"
+    ]
 
 
 SEVERAL: dict[str, tuple[list[int], dict[str, Any]]] = {

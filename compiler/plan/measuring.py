@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ...schema.units import Duration, Percent, Rate
 from ..because import Because, because, decision, first, fixed, text
+from ..computed import QUERIES
 from ..estimated import DECISIONS, ESTIMATED, SEVERAL_CLASSES
 from ..exported import Exported, condition
 from ..finding import Refusal, refusal
@@ -233,11 +234,6 @@ class MeasuringPlan:
         point = self.model.operating_point
         return point.threshold if point is not None and self.judged(bound).value == point.output.value else None
 
-    def judged(self, bound: Condition | AlertRule) -> Because[str]:
-        """The output that a bound is on: the one that it names, if it names no service."""
-        named = bound.of if bound.of is not None and bound.of.value not in self.plan.system.services else None
-        return named if named is not None else self.output
-
     @property
     def drift(self) -> DriftPlan | None:
         """The drift that is measured."""
@@ -263,7 +259,8 @@ class MeasuringPlan:
                 yield Compared(column=tensor.name, subject="feature", method=method.method, limits=limits)
         if part.prediction is not None:
             limits = drift.watched["prediction"]
-            yield Compared(column=self.output, subject="prediction", method=part.prediction.method, limits=limits)
+            column = self._one_value(part.prediction.method)
+            yield Compared(column=column, subject="prediction", method=part.prediction.method, limits=limits)
 
     @property
     def unwrapped(self) -> tuple[Because[str], ...]:
@@ -280,23 +277,42 @@ class MeasuringPlan:
         return self.plan.system.models[self.service.model.value]
 
     @cached_property
-    def output(self) -> Because[str]:
-        """The output that is compared and judged: that of the operating point, else the first one with one value."""
-        model = self.model
-        if model.operating_point is not None:
-            return model.operating_point.output
-        outputs = model.signature.outputs if model.signature is not None else ()
-        plain = [tensor.name for tensor in outputs if single(self.service, tensor)]
-        if not plain:
-            raise refusal(
-                "MLS012",
-                "the model has no output with a single value",
-                outputs[0].name if outputs else self.part.to,
-                others=((self.asked[0], "is measured from it"),),
-                note="a distribution and a metric need one value for each prediction",
-                help="add an output with the score or the class, and name it in `operatingPoint.output`",
-            )
-        return plain[0]
+    def output(self) -> Because[str] | None:
+        """The output of the operating point, else the first one with one value; None if there is none."""
+        point = self.model.operating_point
+        if point is not None:
+            return point.output
+        return next((tensor.name for tensor in self._outputs if single(self.service, tensor)), None)
+
+    @property
+    def _outputs(self) -> tuple[Output, ...]:
+        signature = self.model.signature
+        return signature.outputs if signature is not None else ()
+
+    def judged(self, bound: Condition | AlertRule) -> Because[str]:
+        """The output that a bound is on. A metric of rankings is on a list."""
+        if bound.of is not None and bound.of.value not in self.plan.system.services:
+            return bound.of
+        if bound.metric.value.partition("@")[0] in QUERIES:
+            lists = [tensor.name for tensor in self._outputs if not single(self.service, tensor)]
+            own = [name for name in lists if self.output is not None and name.value == self.output.value]
+            if lists:
+                return (*own, *lists)[0].also(bound.metric)
+        return self._one_value(bound.metric)
+
+    def _one_value(self, asking: Because[object]) -> Because[str]:
+        """The output with one value. Refuses a model without one."""
+        if self.output is not None:
+            return self.output
+        outputs = self._outputs
+        raise refusal(
+            "MLS012",
+            "the model has no output with a single value",
+            outputs[0].name if outputs else self.part.to,
+            others=((asking, "is measured from it"),),
+            note="a distribution and a metric need one value for each prediction",
+            help="add an output with the score or the class, and name it in `operatingPoint.output`",
+        )
 
     @cached_property
     def accesses(self) -> tuple[Because[str], ...]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ...compiler.computed import QUERIES
 from ..intervals import FEW, bca
 from .found import Floats, Found, Unmeasured, Z, mean_of, student_ends
 
@@ -81,10 +82,6 @@ def _one(metric: str, output: Sequence[Any], label: Sequence[Any], cut: int | No
         "hit_rate": lambda: float(any(top)),
     }
     return simple[metric]()
-
-
-QUERIES = ("ndcg", "map", "mrr", "precision_at", "recall_at", "hit_rate")
-"""The metrics of rankings. With a cutoff, only the first ranks count: `ndcg@10`."""
 
 
 def per_query(metric: str, outputs: Sequence[Any], labels: Sequence[Any], cut: float | None) -> Floats:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ....schema.units import Count, Percent
 from ...because import Because, decision, first
+from ...computed import QUERIES
 from ...record import Record
 from ...system import Evaluation, Model, Values
 from ..choose import count, number
@@ -23,7 +24,7 @@ ALL_ROWS = ("accuracy", "balanced_accuracy", "brier_score", "expected_calibratio
 ONE_CLASS = {"recall": "positive", "false_positive_rate": "negative"}
 """Metrics that depend on the rows of one class only."""
 
-PER_QUERY = ("ndcg", "map", "mrr", "precision_at", "recall_at", "hit_rate", "ctr")
+PER_QUERY = (*QUERIES, "ctr")
 """Metrics of queries. Only the evaluation knows how many queries its rows are."""
 
 SHARES = ("accuracy", "recall", "false_positive_rate", "selection_rate", "exact_match", "schema_validity", "win_rate")
