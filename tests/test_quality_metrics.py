@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlspec.compiler.estimated import DECISIONS
+from mlspec.compiler.computed import COMPUTED, DECISIONS, ERRORS, OTHERS, PROBABILITIES
 from mlspec.runtime.conditions import Unreadable, wilson
 from mlspec.runtime.quality import estimate, metrics
-from mlspec.runtime.quality.classes import Counts, calibration_error, decided, decided_apart, losses
+from mlspec.runtime.quality.classes import BY_NAME, Counts, calibration_error, decided, decided_apart, losses
 from mlspec.runtime.quality.config import Bound
-from mlspec.runtime.quality.errors import ERRORS, error_difference, error_found
+from mlspec.runtime.quality.errors import error_difference, error_found
 from mlspec.runtime.quality.estimate import Cells, Expected, cell_edges, isotonic
 from mlspec.runtime.quality.estimate import _of_cells as of_cells
 from mlspec.runtime.quality.found import Unmeasured, Z
@@ -275,7 +275,7 @@ def bound(metric: str, *, more: bool = True) -> Bound:
     return Bound(metric=metric, output="score", versus="", more=more)
 
 
-@pytest.mark.parametrize("metric", metrics.OTHERS)
+@pytest.mark.parametrize("metric", OTHERS)
 def test_metrics_that_outputs_do_not_determine_are_refused_by_name(metric: str) -> None:
     with pytest.raises(Unreadable, match=f"`{metric}` cannot be computed from outputs and labels: it needs"):
         metrics.checked(bound(metric))
@@ -288,7 +288,8 @@ def test_every_metric_of_the_catalog_that_needs_labels_is_computed_or_refused() 
 
     known = yaml.safe_load((ROOT / "compiler" / "catalog" / "metrics.yaml").read_text())
     needing = {metric for metric, entry in known.items() if entry.get("needsLabels") and "-" not in metric}
-    assert needing <= metrics.COMPUTED | set(metrics.OTHERS)
+    assert needing <= COMPUTED | set(OTHERS)
+    assert tuple(BY_NAME) == PROBABILITIES
 
 
 @pytest.mark.parametrize(

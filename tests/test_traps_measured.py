@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from mlspec.api import Result
-from mlspec.compiler.estimated import DECISIONS, ESTIMATED
+from mlspec.compiler.computed import DECISIONS, ESTIMATED
 from mlspec.runtime.quality.estimate import Expected
 from mlspec.runtime.quality.found import Unmeasured
 

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 from ...schema.units import Duration, Percent, Rate
 from ..because import Because, because, decision, first, fixed, text
-from ..computed import QUERIES
-from ..estimated import DECISIONS, ESTIMATED, SEVERAL_CLASSES
+from ..computed import DECISIONS, ESTIMATED, QUERIES, SEVERAL_CLASSES
 from ..exported import Exported, condition
 from ..finding import Refusal, refusal
 from ..pace import settles

@@ -26,7 +26,7 @@ from ..conditions import wilson
 from ..differences import Paired, tango
 from .found import Floats, Found, Unmeasured, Z, mean_of, student_ends
 
-__all__ = ["BINS", "PROBABILITIES", "Counts", "calibration_error", "decided", "decided_apart", "losses"]
+__all__ = ["BINS", "BY_NAME", "Counts", "calibration_error", "decided", "decided_apart", "losses"]
 
 BINS = 15
 
@@ -204,7 +204,7 @@ def _mean_loss(metric: str) -> Callable[[Floats, Floats], Found]:
     return found
 
 
-PROBABILITIES: dict[str, Callable[[Floats, Floats], Found]] = {
+BY_NAME: dict[str, Callable[[Floats, Floats], Found]] = {
     "brier_score": _mean_loss("brier_score"),
     "log_loss": _mean_loss("log_loss"),
     "expected_calibration_error": calibration_error,

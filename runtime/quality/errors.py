@@ -15,10 +15,7 @@ import numpy as np
 from ..intervals import FEW, root_mean_square
 from .found import Floats, Found, Unmeasured, Z, mean_of, student_ends
 
-__all__ = ["ERRORS", "error_difference", "error_found"]
-
-ERRORS = ("mae", "mse", "rmse", "mape", "smape", "wape", "r2", "pinball_loss")
-"""The metrics of numbers. `pinball_loss` needs its quantile: `pinball_loss@0.9`."""
+__all__ = ["error_difference", "error_found"]
 
 MEANS = ("mae", "mse", "mape", "smape", "pinball_loss")
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ...compiler.estimated import DECISIONS
+from ...compiler.computed import DECISIONS
 from .classes import SMALLEST, Counts
 from .found import SEED, Floats, Found, Unmeasured, Z
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...compiler.estimated import ESTIMATED
+from ...compiler.computed import ESTIMATED
 from ...compiler.record import Record
 from ..conditions import shown
 from ..measure.measured import Series

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...compiler.estimated import DECISIONS
+from ...compiler.computed import COMPUTED, DECISIONS, EQUAL, ERRORS, OTHERS, PROBABILITIES, QUERIES, RANKED
 from ...compiler.record import Record
 from ..conditions import Unreadable, shown, wilson
 from ..differences import Paired, tango
@@ -15,30 +15,6 @@ from .config import Bound
 from .found import Floats, Found, Unmeasured, Z, mean_of
 
 __all__ = ["Rows", "apart", "checked", "measured"]
-
-EQUAL = ("accuracy", "exact_match")
-"""Metrics of any values, which are right if they equal their label."""
-
-RANKED = ("roc_auc", "average_precision")
-
-OTHERS = {
-    "mase": "the error of a naive forecast on the training data",
-    "mean_average_precision": "boxes and their overlap",
-    "iou": "boxes or masks",
-    "dice": "masks",
-    "rouge_l": "a tokenizer",
-    "bleu": "a tokenizer and whole corpora",
-    "perplexity": "the probabilities of tokens",
-    "win_rate": "a judge of two answers",
-    "faithfulness": "a judge",
-    "answer_relevancy": "a judge",
-    "context_precision": "a judge",
-    "context_recall": "a judge",
-    "schema_validity": "the schema of the answers",
-}
-"""What metrics need that captured outputs and labels do not contain."""
-
-COMPUTED = frozenset((*DECISIONS, *classes.PROBABILITIES, *RANKED, *EQUAL, *errors.ERRORS, *queries.QUERIES, "ctr"))
 
 
 class Rows(Record):
@@ -87,9 +63,9 @@ def _finite(found: Found) -> Found:
 
 def _measured(bound: Bound, rows: Rows) -> Found:
     base = bound.base
-    if base in RANKED or base in classes.PROBABILITIES:
-        label, score = _classes(rows), _scores(rows, probable=base in classes.PROBABILITIES)
-        found = {"roc_auc": ranks.roc_auc, "average_precision": ranks.precision_found, **classes.PROBABILITIES}
+    if base in RANKED or base in PROBABILITIES:
+        label, score = _classes(rows), _scores(rows, probable=base in PROBABILITIES)
+        found = {"roc_auc": ranks.roc_auc, "average_precision": ranks.precision_found, **classes.BY_NAME}
         return found[base](label, score)
     if base in EQUAL and not _is_two_classes(rows):
         return _share(_equal(rows))
@@ -97,9 +73,9 @@ def _measured(bound: Bound, rows: Rows) -> Found:
         return classes.decided(base, _classes(rows), _decisions(rows))
     if base == "ctr":
         return _share(_classes(rows))
-    if base in errors.ERRORS:
+    if base in ERRORS:
         return errors.error_found(base, _numbers(rows.label, "label"), _numbers(rows.output, "output"), bound.cut)
-    if base in queries.QUERIES:
+    if base in QUERIES:
         return queries.query_found(queries.per_query(base, rows.output, rows.label, bound.cut))
     return _share(_equal(rows))
 
@@ -125,11 +101,11 @@ def _larger(bound: Bound, rows: Rows, other: Rows) -> Found:
         return _paired(_equal(rows), _equal(other))
     if base in DECISIONS:
         return classes.decided_apart(base, _classes(rows), _decisions(rows), _decisions(other))
-    if base in errors.ERRORS:
+    if base in ERRORS:
         label = _numbers(rows.label, "label")
         ours, theirs = _numbers(rows.output, "output"), _numbers(other.output, "output of the rival")
         return errors.error_difference(base, label, ours, theirs, bound.cut)
-    if base in queries.QUERIES:
+    if base in QUERIES:
         ours, theirs = (queries.per_query(base, one.output, one.label, bound.cut) for one in (rows, other))
         return queries.query_difference(ours, theirs)
     raise Unmeasured("it has no difference on the same rows", len(rows.label))

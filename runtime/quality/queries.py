@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from ...compiler.computed import QUERIES
 from ..intervals import FEW, bca
 from .found import Floats, Found, Unmeasured, Z, mean_of, student_ends
 
-__all__ = ["QUERIES", "dcg", "ndcg", "per_query", "query_difference", "query_found"]
+__all__ = ["dcg", "ndcg", "per_query", "query_difference", "query_found"]
 
 
 def ndcg(gains: Sequence[float], scores: Sequence[float], cut: int | None = None) -> float | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...because import Because
+from ...computed import DECISIONS, SEVERAL_CLASSES
 from ...diagnostics import Diagnostic
-from ...estimated import DECISIONS, SEVERAL_CLASSES
 from ...finding import finding
 from ...plan import Plan
 from ...plan.alerting.due import DROP, NEW_LABELS, drifts

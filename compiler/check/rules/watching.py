@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ...because import Because
+from ...computed import COMPUTED, OTHERS
 from ...diagnostics import Diagnostic
 from ...exported import condition
 from ...finding import finding
@@ -16,6 +17,7 @@ from ...system import AlertRule, Condition, Drift, MLSystem
 from ..lint import rule
 
 if TYPE_CHECKING:
+    from ...plan.measuring import MeasuringPlan
     from ...system import CustomMetric
 
 __all__ = [
@@ -84,11 +86,15 @@ INSTEAD = {
     "metrics.*.query if monitoring.quality",
     "metrics.*.needsLabels if monitoring.rules",
     "metrics.*.needsLabels if monitoring.quality",
+    "monitoring.capture",
+    "monitoring.measured",
 )
-def nothing_measures_it(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+def nothing_measures_it(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Alert on a metric that nothing measures.
 
-    Why: an alert needs a query, or a metric that a job exports. Without either, it never fires.
+    Why: an alert needs a query, or a metric that a job exports. Without either, it never fires. The job that mlspec
+    compiles computes metrics from captured outputs and labels. `bleu` needs whole corpora, and your own metric needs
+    your own code, so a job of yours has to measure them.
 
     Bad:
         metrics:
@@ -118,6 +124,10 @@ def nothing_measures_it(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
             note="the alert would never fire",
             help=f"{instead}, and remove this bound" if instead else _declare(metric),
         )
+    process = plan.measuring
+    for each in process.bounds if process is not None else ():
+        if process is not None and each.metric.value.partition("@")[0] not in COMPUTED:
+            yield _not_computed(system, process, each)
 
 
 def _no_quality(quality: Condition) -> Diagnostic:
@@ -127,6 +137,21 @@ def _no_quality(quality: Condition) -> Diagnostic:
         quality.metric,
         note="a job measures the quality with its interval; the alert would never fire",
         help="write the bound under `monitoring.rules` instead",
+    )
+
+
+def _not_computed(system: MLSystem, process: MeasuringPlan, bound: Condition | AlertRule) -> Diagnostic:
+    metric = system.metrics[bound.metric.value.partition("@")[0]]
+    name, missing = bound.metric.value, OTHERS.get(metric.own_name.value)
+    of_yours = "measure it in a job of yours, and write `measured: elsewhere` under `monitoring`"
+    return finding(
+        "MLS731",
+        f"`{name}` cannot be computed from outputs and labels" if missing else f"mlspec does not compute `{name}`",
+        bound.metric,
+        label=f"needs {missing}" if missing else "is a metric of yours without a `query`",
+        others=((process.part.to, "all that the process that measures reads"),),
+        note="the process would refuse its configuration, and measure neither the quality nor the labels",
+        help=of_yours if bound is system.monitoring.quality else f"{_declare(metric)}, or {of_yours}",
     )
 
 

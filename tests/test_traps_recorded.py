@@ -1,4 +1,4 @@
-"""The traps of a value that has a shape: what records it, what describes the record, and what measures it agree."""
+"""The traps between what records predictions, what describes a record, and what measures them: the three agree."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from jsonschema import Draft202012Validator
 
 from mlspec.runtime.capture.config import read
 from mlspec.runtime.capture.decode import Pair, decoded
+from mlspec.runtime.conditions import Unreadable
+from mlspec.runtime.quality.config import Bound
+from mlspec.runtime.quality.metrics import checked
 
 from .captures import AT, DAY, stamp
 from .online import DIGEST, compiled, errors, spec
-from .support import run
+from .support import ROOT, run
 
 ROWS = 400
 SHAPES = {"rows": [-1, 1], "one": [1], "one row": [1, 1], "none": None}
@@ -157,6 +160,13 @@ def test_trap_records_from_before_have_a_single_value_as_a_list(tmp_path: Path) 
     is_measured(tmp_path, monitored(tmp_path, inside(made, "monitor.json"), old))
 
 
+KNOWN = {
+    name: one
+    for name, one in yaml.safe_load((ROOT / "compiler" / "catalog" / "metrics.yaml").read_text()).items()
+    if one.get("needsLabels")
+}
+"""The metrics of the catalog that need labels."""
+
 RANKED: dict[str, Any] = {
     "problem__task": "ranking",
     "model__operatingPoint": None,
@@ -211,6 +221,31 @@ def test_what_needs_a_single_value_is_still_refused(tmp_path: Path, asked: dict[
     assert errors(tmp_path, measured("client", None, **changes)) == [
         "MLS012: the model has no output with a single value"
     ]
+
+
+def asking(metric: str, direction: str) -> dict[str, Any]:
+    """A spec with a bound on a metric and nothing else to measure."""
+    side = "min" if direction == "maximize" else "max"
+    asked = {**LABELS, "quality": {"metric": metric, side: 0.5}}
+    return measured("client", None, monitoring=asked)
+
+
+@pytest.mark.parametrize("metric", [*KNOWN, "mine"])
+def test_trap_a_metric_that_the_process_cannot_compute_ends_all_of_its_measurements(
+    tmp_path: Path, metric: str
+) -> None:
+    """It raises before it reads anything, so not even the age of the labels is known."""
+    made = asking(metric, KNOWN.get(metric, {}).get("direction", "maximize"))
+    made["metrics"] = {"mine": {"direction": "maximize", "needsLabels": True}}
+    wrong = [one for one in errors(tmp_path, made) if one.startswith("MLS731")]
+    try:
+        checked(Bound(metric=metric, output="score", versus="", more=True))
+    except Unreadable:
+        assert len(wrong) == 1
+        made["monitoring"]["measured"] = "elsewhere"
+        assert not [one for one in errors(tmp_path, made) if one.startswith("MLS731")]
+    else:
+        assert not wrong
 
 
 SEVERAL: dict[str, tuple[list[int], dict[str, Any]]] = {
