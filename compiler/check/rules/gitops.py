@@ -33,8 +33,8 @@ SSH_AT_443 = {
 }
 """The hosts that serve SSH on port 443, for networks that block port 22, and whose repositories they have.
 
-Sources: GitHub, "Using SSH over the HTTPS port"; GitLab, "GitLab.com now supports an alternate git+ssh port". Bitbucket
-names its host in its documentation of SSH keys.
+Sources: GitHub, "Using SSH over the HTTPS port"; GitLab, "GitLab.com now supports an alternate git+ssh port". The host
+of Bitbucket is from SSH configurations that its users publish.
 """
 
 
