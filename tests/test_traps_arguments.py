@@ -17,11 +17,13 @@ import pytest
 
 from mlspec.compiler.catalog import load as catalog
 from mlspec.compiler.check.decided import Decided, Setting, decided
+from mlspec.compiler.check.planned import PLANNED
 from mlspec.compiler.diagnostics import Diagnostic
 from mlspec.compiler.language import OBJECTS
 from mlspec.compiler.tree import Mapping, Scalar, Sequence
 
 from .online import RUNTIMES, compiled, emitted, refused, spec
+from .online import of as online
 from .support import ROOT
 
 SETUPS = sorted(path.stem for path in (ROOT / "compiler/catalog/setups").glob("*.yaml"))
@@ -39,8 +41,10 @@ def names(setting: Setting) -> tuple[str, ...]:
 
 
 def forms(setup: str, setting: Setting) -> Iterator[list[str]]:
-    """Every way to write one flag that its server takes."""
-    value = setting.only[0] if setting.only else "1"
+    """Every way to write one flag that its server takes, with a value that no spec here plans."""
+    value = setting.only[0] if setting.only else "7"
+    if value == "histogram_latencies":
+        value += "=false"
     for name in names(setting):
         yield [f"{name}={value}"]
         yield [name, value]
@@ -53,6 +57,19 @@ def forms(setup: str, setting: Setting) -> Iterator[list[str]]:
             yield [f"{name[:-1]}={value}"]
         if len(name) == 2:
             yield [f"{name}{value}"]
+
+
+def decides(setup: str) -> list[Setting]:
+    """The flags that can contradict a plan: not a switch that mlspec turns on in any case."""
+    return [one for one in of(setup).flags if not (one.switch and "true" in one.harmless)]
+
+
+def full(setup: str) -> dict[str, Any]:
+    """A spec whose plan has a value for what only some plans decide."""
+    made = spec(setup)
+    if setup == "vllm":
+        made["serving"]["llm"] = {"tokens": {"context": 8192, "output": 512}}
+    return made
 
 
 def found(tmp_path: Path, made: dict[str, Any]) -> list[Diagnostic]:
@@ -108,6 +125,12 @@ def test_each_field_that_a_help_names_is_in_the_language(setup: str) -> None:
             at = kind[1] if kind[0] == "object" else None
 
 
+def test_each_value_of_a_plan_is_known_and_used() -> None:
+    settings = [one for setup in SETUPS for one in (*of(setup).flags, *of(setup).variables.values())]
+    assert {name for one in settings for name in (one.plan, one.when) if name is not None} == PLANNED.keys()
+    assert all(value == value.lower() for one in settings for value in (*one.only, *one.harmless))
+
+
 @pytest.mark.parametrize("setup", SETUPS)
 def test_no_name_is_declared_twice(setup: str) -> None:
     listed = [name for flag in of(setup).flags for name in names(flag)]
@@ -135,17 +158,17 @@ def test_the_catalog_contradicts_no_plan(runtime: str) -> None:
 
 @pytest.mark.parametrize("setup", WITH_FLAGS)
 def test_trap_another_spelling_of_a_flag_passes(setup: str) -> None:
-    for setting in of(setup).flags:
+    for setting in decides(setup):
         for words in forms(setup, setting):
-            assert [number for number, _ in of(setup).in_words(["--first", *words, "--last=1"])] == [1], words
+            assert [use.number for use in of(setup).in_words(["--first", *words, "--last=1"])] == [1], words
 
 
 @pytest.mark.parametrize("setup", WITH_FLAGS)
 @pytest.mark.parametrize("place", ["args", "command"])
 def test_trap_a_flag_contradicts_the_plan(setup: str, place: str, tmp_path: Path) -> None:
     """Each is reported at its argument, with a reason, and the other arguments pass."""
-    made = spec(setup)
-    words = [word for setting in of(setup).flags for form in forms(setup, setting) for word in form]
+    made = full(setup)
+    words = [word for setting in decides(setup) for form in forms(setup, setting) for word in form]
     made["serving"].setdefault("container", {})[place] = ["server", *words]
     reported = found(tmp_path, made)
     assert [underlined(one) for one in reported] == [word for word in words if word.startswith("-")]
@@ -202,6 +225,102 @@ def test_trap_a_variable_moves_the_model_of_your_own_code(runtime: str, place: s
         assert refused(tmp_path, runtime, **{place: {name: "another"}}) == [
             f"MLS012: the environment variable `{name}` is reserved"
         ]
+
+
+# Values that contradict nothing
+
+
+@pytest.mark.parametrize("setup", SETUPS)
+def test_trap_a_value_that_contradicts_no_plan_is_refused(setup: str, tmp_path: Path) -> None:
+    """`--host 0.0.0.0` was said to listen on one address."""
+    given = [(one, value) for one in of(setup).flags for value in one.harmless if not one.switch]
+    words = [word for one, value in given for name in names(one) for word in (f"{name}={value}", name, value.upper())]
+    made = full(setup)
+    made["serving"].setdefault("container", {})["args"] = ["server", *words, "--last"]
+    made["serving"]["env"] = {one.name: one.harmless[0] for one in of(setup).variables.values() if one.harmless}
+    assert found(tmp_path, made) == []
+
+
+LOST = {
+    "vllm": {"--override-generation-config", "--disable-access-log-for-endpoints"},
+    "sglang": {"--model-path", "--bucket-e2e-request-latency", "--uvicorn-access-log-exclude-prefixes"},
+    "triton": {"--model-repository"},
+    "tensorflow-serving": {"--model_config_file", "--monitoring_config_file"},
+    "torchserve": {"--ts-config"},
+}
+"""Files and lists that mlspec writes, so that no one else has a reason to write the same."""
+
+
+def again(setup: str, **more: object) -> list[str]:
+    """What mlspec writes for a server, without the rest of a list."""
+    return [f"{flag}={value}" if value else flag for flag, value in more.items() if flag not in LOST.get(setup, set())]
+
+
+@pytest.mark.parametrize("setup", ["vllm", "sglang", "triton", "tensorflow-serving", "torchserve"])
+def test_trap_a_value_that_equals_the_plan_is_refused(setup: str, tmp_path: Path) -> None:
+    """`--tensor-parallel-size=2` was said to start with more devices than the two that the pod has."""
+    made = full(setup)
+    if setup in ("vllm", "sglang"):
+        made["serving"]["resources"]["accelerator"]["count"] = 2
+        tokens = {"context": 8192} | ({"output": 512} if setup == "vllm" else {})
+        made["serving"]["llm"] = {"tokens": tokens, "caching": {"dtype": "fp8"}}
+        made["serving"]["container"] = {"deviceMemory": {"utilization": "85%"}}
+        made["serving"]["batching"] = {"maxSize": 24}
+    written = again(setup, **online(tmp_path, made).flags)
+    assert written
+    made["serving"].setdefault("container", {})["args"] = ["server", *written]
+    assert found(tmp_path, made) == []
+
+
+def test_trap_a_server_refuses_a_flag_that_mlspec_writes_as_well(tmp_path: Path) -> None:
+    """Clap takes a flag once, so for this server the same value is a mistake as well, for another reason."""
+    made = spec("tgi")
+    same = f"--port={online(tmp_path, made).flags['--port']}"
+    made["serving"]["container"]["args"] = [same, "--num-shard=1", "--hostname=0.0.0.0"]
+    [reported] = found(tmp_path, made)
+    assert (underlined(reported), reported.help) == (same, "remove it")
+    assert "given twice" in reported.note
+
+
+@pytest.mark.parametrize("word", ["False", "FALSE", "off", "OFF", "0"])
+def test_trap_triton_reads_other_words_for_off(word: str, tmp_path: Path) -> None:
+    """`ParseOption<bool>` of its command line takes them in any case."""
+    args = [f"--allow-{what}={word}" for what in ("metrics", "http", "grpc")] + [f"--strict-readiness={word}"]
+    assert len(found(tmp_path, spec("triton", serving__container={"args": args}))) == 4
+
+
+@pytest.mark.parametrize(
+    ("runtime", "flag", "prefix"),
+    [
+        ("vllm", "--enable-prefix-caching", True),
+        ("vllm", "--no-enable-prefix-caching", False),
+        ("sglang", "--disable-radix-cache", False),
+    ],
+)
+def test_trap_a_switch_that_says_what_its_field_says_is_refused(
+    runtime: str, flag: str, prefix: bool, tmp_path: Path
+) -> None:
+    for said in (True, False):
+        llm = {"tokens": {"context": 8192}, "caching": {"prefix": said}}
+        made = spec(runtime, serving__llm=llm, serving__container={"args": [flag]})
+        assert [underlined(one) for one in found(tmp_path, made)] == ([] if said is prefix else [flag])
+
+
+def test_trap_defaults_for_sampling_have_no_field(tmp_path: Path) -> None:
+    """The help was to set the length of an answer. Without that, mlspec does not write the flag."""
+    args = {"args": ['--override-generation-config={"temperature": 0.2}']}
+    tokens = {"context": 8192, "output": 512}
+    [reported] = found(tmp_path, spec("vllm", serving__llm={"tokens": tokens}, serving__container=args))
+    assert (
+        reported.help == "remove it, and put its keys into the `generation_config.json` of the model, or into requests"
+    )
+    assert found(tmp_path, spec("vllm", serving__llm={"tokens": {"context": 8192}}, serving__container=args)) == []
+
+
+def test_trap_histograms_that_no_objective_needs_are_refused(tmp_path: Path) -> None:
+    args = {"args": ["--metrics-config", "histogram_latencies=false"]}
+    assert found(tmp_path, spec("triton", constraints__latency=None, serving__container=args)) == []
+    assert len(found(tmp_path, spec("triton", serving__container=args))) == 1
 
 
 # The help, obeyed

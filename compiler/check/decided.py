@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import takewhile
+from typing import NamedTuple
 
 from ..catalog import load as catalog
 from ..record import Record
 from ..tree import Mapping, Node, Scalar
 from ..tree import Sequence as Items
 
-__all__ = ["Decided", "Setting", "decided"]
+__all__ = ["Decided", "Setting", "Use", "decided"]
 
 
 class Setting(Record):
@@ -26,12 +28,37 @@ class Setting(Record):
     """Other names of the same flag."""
     only: tuple[str, ...]
     """The values that contradict the plan, without what follows `=` or `,` in them; all of them if empty."""
+    harmless: tuple[str, ...]
+    """The values that contradict no plan."""
+    switch: bool
+    """Whether the flag takes no value."""
+    plan: str | None
+    """What the plan says about it, by its name in `planned`; a value that is equal contradicts nothing."""
+    when: str | None
+    """What the plan must have for a contradiction, by its name in `planned`; None if it always does."""
+    default: str | None
+    """The value that mlspec does not write, as it is the server's own."""
     field: str | None
     """The field that decides it; None if nothing in a spec does."""
     of: str
     """What has that field: `service`, `model`, `release`, or `system`."""
     why: str
     """What goes wrong in production if it has another value."""
+    instead: str | None
+    """What to do instead of setting it, if no field does that."""
+
+    def contradicts(self, value: str) -> bool:
+        """Whether a value contradicts some plan. Servers that know words for on and off read them in any case."""
+        lower = value.lower()
+        return lower not in self.harmless and (not self.only or re.split("[=, ]", lower)[0] in self.only)
+
+
+class Use(NamedTuple):
+    """A word of a command line that sets what mlspec decides."""
+
+    number: int
+    setting: Setting
+    value: str
 
 
 class Decided(Record):
@@ -42,14 +69,18 @@ class Decided(Record):
     abbreviations: bool
     underscores: bool
     any_case: bool
+    once: bool
+    """Whether the server refuses a flag that is given twice."""
 
-    def in_words(self, words: Sequence[str]) -> Iterator[tuple[int, Setting]]:
-        """The words of a command line that set what mlspec decides, by their position."""
+    def in_words(self, words: Sequence[str]) -> Iterator[Use]:
+        """The words of a command line that set what mlspec decides to what contradicts some plan."""
         for number, word in enumerate(words):
             setting = self._flag(word)
-            value = word.partition("=")[2] if "=" in word else "".join(words[number + 1 : number + 2])
-            if setting is not None and (not setting.only or re.split("[=,]", value)[0] in setting.only):
-                yield number, setting
+            if setting is None:
+                continue
+            value = _value(setting, word, words[number + 1 :])
+            if setting.contradicts(value):
+                yield Use(number, setting, value)
 
     def variable(self, name: str) -> Setting | None:
         """What an environment variable sets, if mlspec decides it."""
@@ -76,6 +107,16 @@ class Decided(Record):
         )
 
 
+def _value(setting: Setting, word: str, following: Sequence[str]) -> str:
+    """The value of a flag, with spaces between several."""
+    name, is_assigned, value = word.partition("=")
+    if is_assigned:
+        return "" if "." in name else value  # one key of a JSON value
+    if len(name) > 2 and not name.startswith("--") and name[:2] in (setting.name, *setting.aliases):
+        return name[2:]
+    return "true" if setting.switch else " ".join(takewhile(lambda one: not one.startswith("-"), following))
+
+
 @cache
 def decided(setup: str) -> Decided | None:
     """What the setup of a runtime decides; None if it passes everything on."""
@@ -92,6 +133,7 @@ def decided(setup: str) -> Decided | None:
         abbreviations="abbreviations" in tree.entries,
         underscores="underscores" in tree.entries,
         any_case="anyCase" in tree.entries,
+        once="once" in tree.entries,
     )
 
 
@@ -110,6 +152,12 @@ def _settings(tree: Node | None) -> Iterator[Setting]:
             name=name,
             aliases=_texts(node, "also"),
             only=_texts(node, "only"),
+            harmless=_texts(node, "except"),
+            switch="switch" in node.entries,
+            plan=_text(node, "plan"),
+            when=_text(node, "when"),
+            default=_text(node, "default"),
+            instead=_text(node, "instead"),
             field=_text(node, "field"),
             of=_text(node, "of") or "service",
             why=why,

@@ -9,35 +9,46 @@ WRITTEN: dict[str, object] = {
   (3, 0, 3, 7, 'checked', True): (3, 9, 3, 19, '2026-11-30', True),
   (4, 0, 4, 7, 'anyCase', True): (4, 9, 4, 13, 'true', True),
   (5, 0, 5, 9, 'variables', True): (7, 2, 31, 0, {
-   (7, 2, 7, 20, 'MLSERVER_HTTP_PORT', True): (7, 22, 7, 98, {
-    (7, 23, 7, 28, 'field', True): (7, 30, 7, 50, 'container.ports.http', True),
-    (7, 52, 7, 55, 'why', True): (7, 57, 7, 97, 'the file that mlspec writes wins over it', True),
+   (7, 2, 7, 20, 'MLSERVER_HTTP_PORT', True): (7, 22, 7, 114, {
+    (7, 23, 7, 27, 'plan', True): (7, 29, 7, 37, 'httpPort', True),
+    (7, 39, 7, 44, 'field', True): (7, 46, 7, 66, 'container.ports.http', True),
+    (7, 68, 7, 71, 'why', True): (7, 73, 7, 113, 'the file that mlspec writes wins over it', True),
    }),
-   (8, 2, 8, 20, 'MLSERVER_GRPC_PORT', True): (8, 22, 8, 98, {
-    (8, 23, 8, 28, 'field', True): (8, 30, 8, 50, 'container.ports.grpc', True),
-    (8, 52, 8, 55, 'why', True): (8, 57, 8, 97, 'the file that mlspec writes wins over it', True),
+   (8, 2, 8, 20, 'MLSERVER_GRPC_PORT', True): (8, 22, 8, 114, {
+    (8, 23, 8, 27, 'plan', True): (8, 29, 8, 37, 'grpcPort', True),
+    (8, 39, 8, 44, 'field', True): (8, 46, 8, 66, 'container.ports.grpc', True),
+    (8, 68, 8, 71, 'why', True): (8, 73, 8, 113, 'the file that mlspec writes wins over it', True),
    }),
-   (9, 2, 9, 23, 'MLSERVER_METRICS_PORT', True): (9, 25, 9, 104, {
-    (9, 26, 9, 31, 'field', True): (9, 33, 9, 56, 'container.ports.metrics', True),
-    (9, 58, 9, 61, 'why', True): (9, 63, 9, 103, 'the file that mlspec writes wins over it', True),
+   (9, 2, 9, 23, 'MLSERVER_METRICS_PORT', True): (9, 25, 9, 123, {
+    (9, 26, 9, 30, 'plan', True): (9, 32, 9, 43, 'metricsPort', True),
+    (9, 45, 9, 50, 'field', True): (9, 52, 9, 75, 'container.ports.metrics', True),
+    (9, 77, 9, 80, 'why', True): (9, 82, 9, 122, 'the file that mlspec writes wins over it', True),
    }),
    (10, 2, 10, 27, 'MLSERVER_METRICS_ENDPOINT', True): (10, 29, 10, 107, {
     (10, 30, 10, 35, 'field', True): (10, 37, 10, 59, 'container.metrics.path', True),
     (10, 61, 10, 64, 'why', True): (10, 66, 10, 106, 'the file that mlspec writes wins over it', True),
    }),
-   (11, 2, 11, 27, 'MLSERVER_PARALLEL_WORKERS', True): (11, 29, 11, 94, {
-    (11, 30, 11, 35, 'field', True): (11, 37, 11, 46, 'instances', True),
-    (11, 48, 11, 51, 'why', True): (11, 53, 11, 93, 'the file that mlspec writes wins over it', True),
+   (11, 2, 11, 27, 'MLSERVER_PARALLEL_WORKERS', True): (11, 29, 11, 109, {
+    (11, 30, 11, 34, 'plan', True): (11, 36, 11, 43, 'workers', True),
+    (11, 45, 11, 50, 'field', True): (11, 52, 11, 61, 'instances', True),
+    (11, 63, 11, 66, 'why', True): (11, 68, 11, 108, 'the file that mlspec writes wins over it', True),
    }),
-   (12, 2, 12, 35, 'MLSERVER_PARALLEL_WORKERS_TIMEOUT', True): (12, 37, 12, 116, {
-    (12, 38, 12, 43, 'field', True): (12, 45, 12, 68, 'container.drain.timeout', True),
-    (12, 70, 12, 73, 'why', True): (12, 75, 12, 115, 'the file that mlspec writes wins over it', True),
+   (12, 2, 12, 35, 'MLSERVER_PARALLEL_WORKERS_TIMEOUT', True): (12, 37, 12, 129, {
+    (12, 38, 12, 42, 'plan', True): (12, 44, 12, 49, 'drain', True),
+    (12, 51, 12, 56, 'field', True): (12, 58, 12, 81, 'container.drain.timeout', True),
+    (12, 83, 12, 86, 'why', True): (12, 88, 12, 128, 'the file that mlspec writes wins over it', True),
    }),
-   (13, 2, 13, 16, 'MLSERVER_DEBUG', True): (13, 18, 13, 65, {
-    (13, 19, 13, 22, 'why', True): (13, 24, 13, 64, 'the file that mlspec writes wins over it', True),
+   (13, 2, 13, 16, 'MLSERVER_DEBUG', True): (13, 18, 13, 96, {
+    (13, 19, 13, 25, 'except', True): (13, 27, 13, 48, (
+     (13, 28, 13, 35, 'false', False),
+     (13, 37, 13, 40, '0', False),
+     (13, 42, 13, 47, 'off', False),
+    )),
+    (13, 50, 13, 53, 'why', True): (13, 55, 13, 95, 'the file that mlspec writes wins over it', True),
    }),
-   (16, 2, 16, 21, 'MLSERVER_MODEL_NAME', True): (16, 23, 16, 99, {
-    (16, 24, 16, 27, 'why', True): (16, 29, 16, 98, 'mlspec writes a file with the name of the model, which wins over it', False),
+   (16, 2, 16, 21, 'MLSERVER_MODEL_NAME', True): (16, 23, 16, 112, {
+    (16, 24, 16, 28, 'plan', True): (16, 30, 16, 35, 'model', True),
+    (16, 37, 16, 40, 'why', True): (16, 42, 16, 111, 'mlspec writes a file with the name of the model, which wins over it', False),
    }),
    (17, 2, 17, 31, 'MLSERVER_MODEL_IMPLEMENTATION', True): (17, 33, 17, 117, {
     (17, 34, 17, 36, 'of', True): (17, 38, 17, 45, 'release', True),
@@ -77,14 +88,22 @@ WRITTEN: dict[str, object] = {
     (24, 43, 24, 48, 'field', True): (24, 50, 24, 66, 'signature.inputs', True),
     (24, 68, 24, 71, 'why', True): (24, 73, 24, 106, 'mlspec derives it from the inputs', True),
    }),
-   (27, 2, 27, 15, 'MLSERVER_HOST', True): (27, 17, 27, 95, {
-    (27, 18, 27, 21, 'why', True): (27, 23, 27, 94, 'probes and callers would not reach a server that listens on one address', True),
+   (27, 2, 27, 15, 'MLSERVER_HOST', True): (27, 17, 27, 116, {
+    (27, 18, 27, 24, 'except', True): (27, 26, 27, 37, (
+     (27, 27, 27, 36, '0.0.0.0', False),
+    )),
+    (27, 39, 27, 42, 'why', True): (27, 44, 27, 115, 'probes and callers would not reach a server that listens on one address', True),
    }),
    (28, 2, 28, 20, 'MLSERVER_ROOT_PATH', True): (28, 22, 28, 84, {
     (28, 23, 28, 26, 'why', True): (28, 28, 28, 83, 'probes and routes have the paths of a server without it', True),
    }),
-   (29, 2, 29, 33, 'MLSERVER_LOAD_MODELS_AT_STARTUP', True): (29, 35, 29, 85, {
-    (29, 36, 29, 39, 'why', True): (29, 41, 29, 84, 'a server without its model never gets ready', True),
+   (29, 2, 29, 33, 'MLSERVER_LOAD_MODELS_AT_STARTUP', True): (29, 35, 29, 114, {
+    (29, 36, 29, 42, 'except', True): (29, 44, 29, 63, (
+     (29, 45, 29, 51, 'true', False),
+     (29, 53, 29, 56, '1', False),
+     (29, 58, 29, 62, 'on', False),
+    )),
+    (29, 65, 29, 68, 'why', True): (29, 70, 29, 113, 'a server without its model never gets ready', True),
    }),
    (30, 2, 30, 37, 'MLSERVER_METRICS_REST_SERVER_PREFIX', True): (30, 39, 30, 115, {
     (30, 40, 30, 43, 'why', True): (30, 45, 30, 114, 'scaling, rollouts, and alerts read the default names of its metrics', False),

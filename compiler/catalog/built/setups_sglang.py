@@ -17,22 +17,27 @@ WRITTEN: dict[str, object] = {
     (6, 47, 6, 52, 'field', True): (6, 54, 6, 66, 'artifact.uri', True),
     (6, 68, 6, 71, 'why', True): (6, 73, 6, 123, 'it would load another model than the release names', True),
    }),
-   (7, 2, 7, 12, '--revision', True): (7, 14, 7, 109, {
-    (7, 15, 7, 17, 'of', True): (7, 19, 7, 26, 'release', True),
-    (7, 28, 7, 33, 'field', True): (7, 35, 7, 50, 'artifact.digest', True),
-    (7, 52, 7, 55, 'why', True): (7, 57, 7, 108, 'it would load another commit than the release names', True),
+   (7, 2, 7, 12, '--revision', True): (7, 14, 7, 125, {
+    (7, 15, 7, 19, 'plan', True): (7, 21, 7, 29, 'revision', True),
+    (7, 31, 7, 33, 'of', True): (7, 35, 7, 42, 'release', True),
+    (7, 44, 7, 49, 'field', True): (7, 51, 7, 66, 'artifact.digest', True),
+    (7, 68, 7, 71, 'why', True): (7, 73, 7, 124, 'it would load another commit than the release names', True),
    }),
-   (8, 2, 8, 21, '--served-model-name', True): (8, 23, 8, 104, {
-    (8, 24, 8, 27, 'why', True): (8, 29, 8, 103, 'callers would ask for a name that is not the name of the model in the spec', True),
+   (8, 2, 8, 21, '--served-model-name', True): (8, 23, 8, 117, {
+    (8, 24, 8, 28, 'plan', True): (8, 30, 8, 35, 'model', True),
+    (8, 37, 8, 40, 'why', True): (8, 42, 8, 116, 'callers would ask for a name that is not the name of the model in the spec', True),
    }),
-   (9, 2, 9, 16, '--is-embedding', True): (9, 18, 9, 112, {
-    (9, 19, 9, 24, 'field', True): (9, 26, 9, 34, 'llm.task', True),
-    (9, 36, 9, 39, 'why', True): (9, 41, 9, 111, 'a server for another task lacks the routes and the metrics of this one', True),
+   (9, 2, 9, 16, '--is-embedding', True): (9, 18, 9, 140, {
+    (9, 19, 9, 25, 'switch', True): (9, 27, 9, 31, 'true', True),
+    (9, 33, 9, 37, 'plan', True): (9, 39, 9, 45, 'embeds', True),
+    (9, 47, 9, 52, 'field', True): (9, 54, 9, 62, 'llm.task', True),
+    (9, 64, 9, 67, 'why', True): (9, 69, 9, 139, 'a server for another task lacks the routes and the metrics of this one', True),
    }),
-   (10, 2, 10, 16, '--quantization', True): (10, 18, 10, 175, {
-    (10, 19, 10, 21, 'of', True): (10, 23, 10, 28, 'model', True),
-    (10, 30, 10, 35, 'field', True): (10, 37, 10, 69, 'optimization.quantization.method', True),
-    (10, 71, 10, 74, 'why', True): (10, 76, 10, 174, 'the plan counts the memory of the weights, and the server refuses a method that they do not have', False),
+   (10, 2, 10, 16, '--quantization', True): (10, 18, 10, 195, {
+    (10, 19, 10, 23, 'plan', True): (10, 25, 10, 37, 'quantization', True),
+    (10, 39, 10, 41, 'of', True): (10, 43, 10, 48, 'model', True),
+    (10, 50, 10, 55, 'field', True): (10, 57, 10, 89, 'optimization.quantization.method', True),
+    (10, 91, 10, 94, 'why', True): (10, 96, 10, 194, 'the plan counts the memory of the weights, and the server refuses a method that they do not have', False),
    }),
    (11, 2, 11, 9, '--dtype', True): (11, 11, 11, 81, {
     (11, 12, 11, 16, 'only', True): (11, 18, 11, 34, (
@@ -41,12 +46,16 @@ WRITTEN: dict[str, object] = {
     )),
     (11, 36, 11, 39, 'why', True): (11, 41, 11, 80, 'the plan counts 16 bits for each weight', True),
    }),
-   (14, 2, 14, 8, '--port', True): (14, 10, 14, 114, {
-    (14, 11, 14, 16, 'field', True): (14, 18, 14, 38, 'container.ports.http', True),
-    (14, 40, 14, 43, 'why', True): (14, 45, 14, 113, 'probes, the Service, and scrapes would reach a port that is closed', False),
+   (14, 2, 14, 8, '--port', True): (14, 10, 14, 130, {
+    (14, 11, 14, 15, 'plan', True): (14, 17, 14, 25, 'httpPort', True),
+    (14, 27, 14, 32, 'field', True): (14, 34, 14, 54, 'container.ports.http', True),
+    (14, 56, 14, 59, 'why', True): (14, 61, 14, 129, 'probes, the Service, and scrapes would reach a port that is closed', False),
    }),
-   (15, 2, 15, 8, '--host', True): (15, 10, 15, 88, {
-    (15, 11, 15, 14, 'why', True): (15, 16, 15, 87, 'probes and callers would not reach a server that listens on one address', True),
+   (15, 2, 15, 8, '--host', True): (15, 10, 15, 109, {
+    (15, 11, 15, 17, 'except', True): (15, 19, 15, 30, (
+     (15, 20, 15, 29, '0.0.0.0', False),
+    )),
+    (15, 32, 15, 35, 'why', True): (15, 37, 15, 108, 'probes and callers would not reach a server that listens on one address', True),
    }),
    (16, 2, 16, 15, '--ssl-keyfile', True): (16, 17, 16, 86, {
     (16, 18, 16, 21, 'why', True): (16, 23, 16, 85, 'probes, scrapes, and the gateway speak plain HTTP to the pod', False),
@@ -60,65 +69,86 @@ WRITTEN: dict[str, object] = {
     )),
     (18, 41, 18, 44, 'why', True): (18, 46, 18, 75, 'probes and callers speak HTTP', True),
    }),
-   (21, 2, 21, 18, '--context-length', True): (21, 20, 21, 116, {
-    (21, 21, 21, 26, 'field', True): (21, 28, 21, 46, 'llm.tokens.context', True),
-    (21, 48, 21, 51, 'why', True): (21, 53, 21, 115, 'the plan counts the cache of this many tokens for each request', True),
+   (21, 2, 21, 18, '--context-length', True): (21, 20, 21, 131, {
+    (21, 21, 21, 25, 'plan', True): (21, 27, 21, 34, 'context', True),
+    (21, 36, 21, 41, 'field', True): (21, 43, 21, 61, 'llm.tokens.context', True),
+    (21, 63, 21, 66, 'why', True): (21, 68, 21, 130, 'the plan counts the cache of this many tokens for each request', True),
    }),
-   (22, 2, 22, 24, '--max-running-requests', True): (22, 26, 22, 113, {
-    (22, 27, 22, 32, 'field', True): (22, 34, 22, 50, 'batching.maxSize', True),
-    (22, 52, 22, 55, 'why', True): (22, 57, 22, 112, 'the plan counts this many requests at once on a replica', True),
+   (22, 2, 22, 24, '--max-running-requests', True): (22, 26, 22, 129, {
+    (22, 27, 22, 31, 'plan', True): (22, 33, 22, 41, 'requests', True),
+    (22, 43, 22, 48, 'field', True): (22, 50, 22, 66, 'batching.maxSize', True),
+    (22, 68, 22, 71, 'why', True): (22, 73, 22, 128, 'the plan counts this many requests at once on a replica', True),
    }),
-   (23, 2, 23, 24, '--chunked-prefill-size', True): (23, 26, 23, 111, {
-    (23, 27, 23, 32, 'field', True): (23, 34, 23, 49, 'llm.promptChunk', True),
-    (23, 51, 23, 54, 'why', True): (23, 56, 23, 110, 'the plan counts the memory and the time of such a step', True),
+   (23, 2, 23, 24, '--chunked-prefill-size', True): (23, 26, 23, 124, {
+    (23, 27, 23, 31, 'plan', True): (23, 33, 23, 38, 'chunk', True),
+    (23, 40, 23, 45, 'field', True): (23, 47, 23, 62, 'llm.promptChunk', True),
+    (23, 64, 23, 67, 'why', True): (23, 69, 23, 123, 'the plan counts the memory and the time of such a step', True),
    }),
-   (24, 2, 24, 23, '--max-queued-requests', True): (24, 25, 24, 90, {
-    (24, 26, 24, 31, 'field', True): (24, 33, 24, 38, 'queue', True),
-    (24, 40, 24, 43, 'why', True): (24, 45, 24, 89, 'the plan counts this many requests that wait', True),
+   (24, 2, 24, 23, '--max-queued-requests', True): (24, 25, 24, 103, {
+    (24, 26, 24, 30, 'plan', True): (24, 32, 24, 37, 'queue', True),
+    (24, 39, 24, 44, 'field', True): (24, 46, 24, 51, 'queue', True),
+    (24, 53, 24, 56, 'why', True): (24, 58, 24, 102, 'the plan counts this many requests that wait', True),
    }),
-   (25, 2, 25, 23, '--disable-radix-cache', True): (25, 25, 25, 102, {
-    (25, 26, 25, 31, 'field', True): (25, 33, 25, 51, 'llm.caching.prefix', True),
-    (25, 53, 25, 56, 'why', True): (25, 58, 25, 101, 'the plan counts prompts that share a prefix', True),
+   (25, 2, 25, 23, '--disable-radix-cache', True): (25, 25, 25, 132, {
+    (25, 26, 25, 32, 'switch', True): (25, 34, 25, 38, 'true', True),
+    (25, 40, 25, 44, 'plan', True): (25, 46, 25, 54, 'noPrefix', True),
+    (25, 56, 25, 61, 'field', True): (25, 63, 25, 81, 'llm.caching.prefix', True),
+    (25, 83, 25, 86, 'why', True): (25, 88, 25, 131, 'the plan counts prompts that share a prefix', True),
    }),
-   (26, 2, 26, 25, '--radix-eviction-policy', True): (26, 27, 26, 123, {
-    (26, 28, 26, 33, 'field', True): (26, 35, 26, 53, 'llm.caching.prefix', True),
-    (26, 55, 26, 58, 'why', True): (26, 60, 26, 122, 'mlspec writes it as well, and the server only takes the last', False),
+   (26, 2, 26, 25, '--radix-eviction-policy', True): (26, 27, 26, 138, {
+    (26, 28, 26, 34, 'except', True): (26, 36, 26, 41, (
+     (26, 37, 26, 40, 'lru', True),
+    )),
+    (26, 43, 26, 48, 'field', True): (26, 50, 26, 68, 'llm.caching.prefix', True),
+    (26, 70, 26, 73, 'why', True): (26, 75, 26, 137, 'mlspec writes it as well, and the server only takes the last', False),
    }),
-   (27, 2, 27, 18, '--kv-cache-dtype', True): (27, 20, 27, 106, {
-    (27, 21, 27, 26, 'field', True): (27, 28, 27, 45, 'llm.caching.dtype', True),
-    (27, 47, 27, 50, 'why', True): (27, 52, 27, 105, 'the plan counts the memory of each token in the cache', True),
+   (27, 2, 27, 18, '--kv-cache-dtype', True): (27, 20, 27, 129, {
+    (27, 21, 27, 25, 'plan', True): (27, 27, 27, 42, 'sglangCacheType', True),
+    (27, 44, 27, 49, 'field', True): (27, 51, 27, 68, 'llm.caching.dtype', True),
+    (27, 70, 27, 73, 'why', True): (27, 75, 27, 128, 'the plan counts the memory of each token in the cache', True),
    }),
-   (28, 2, 28, 23, '--mem-fraction-static', True): (28, 25, 28, 136, {
-    (28, 26, 28, 31, 'field', True): (28, 33, 28, 67, 'container.deviceMemory.utilization', True),
-    (28, 69, 28, 72, 'why', True): (28, 74, 28, 135, 'the plan fits weights and cache into its share of each device', True),
+   (28, 2, 28, 23, '--mem-fraction-static', True): (28, 25, 28, 156, {
+    (28, 26, 28, 30, 'plan', True): (28, 32, 28, 44, 'deviceMemory', True),
+    (28, 46, 28, 51, 'field', True): (28, 53, 28, 87, 'container.deviceMemory.utilization', True),
+    (28, 89, 28, 92, 'why', True): (28, 94, 28, 155, 'the plan fits weights and cache into its share of each device', True),
    }),
    (29, 2, 29, 20, '--max-total-tokens', True): (29, 22, 29, 140, {
     (29, 23, 29, 28, 'field', True): (29, 30, 29, 64, 'container.deviceMemory.utilization', True),
     (29, 66, 29, 69, 'why', True): (29, 71, 29, 139, 'the plan derives the size of the cache from its share of each device', True),
    }),
-   (30, 2, 30, 11, '--tp-size', True): (30, 13, 30, 148, {
-    (30, 14, 30, 18, 'also', True): (30, 20, 30, 44, (
-     (30, 21, 30, 43, '--tensor-parallel-size', True),
+   (30, 2, 30, 11, '--tp-size', True): (30, 13, 30, 201, {
+    (30, 14, 30, 18, 'plan', True): (30, 20, 30, 27, 'devices', True),
+    (30, 29, 30, 33, 'also', True): (30, 35, 30, 59, (
+     (30, 36, 30, 58, '--tensor-parallel-size', True),
     )),
-    (30, 46, 30, 51, 'field', True): (30, 53, 30, 80, 'resources.accelerator.count', True),
-    (30, 82, 30, 85, 'why', True): (30, 87, 30, 147, 'the server does not start with more devices than the pod has', True),
+    (30, 61, 30, 66, 'field', True): (30, 68, 30, 95, 'resources.accelerator.count', True),
+    (30, 97, 30, 100, 'why', True): (30, 102, 30, 200, 'the plan divides the model among the devices of the pod, and the server does not start with more', False),
    }),
-   (31, 2, 31, 11, '--pp-size', True): (31, 13, 31, 206, {
-    (31, 14, 31, 18, 'also', True): (31, 20, 31, 46, (
-     (31, 21, 31, 45, '--pipeline-parallel-size', True),
+   (31, 2, 31, 11, '--pp-size', True): (31, 13, 31, 221, {
+    (31, 14, 31, 20, 'except', True): (31, 22, 31, 27, (
+     (31, 23, 31, 26, '1', False),
     )),
-    (31, 48, 31, 53, 'field', True): (31, 55, 31, 82, 'resources.accelerator.count', True),
-    (31, 84, 31, 87, 'why', True): (31, 89, 31, 205, 'the plan divides the model by tensor parallelism, and the server does not start with more devices than the pod has', False),
-   }),
-   (32, 2, 32, 11, '--dp-size', True): (32, 13, 32, 150, {
-    (32, 14, 32, 18, 'also', True): (32, 20, 32, 42, (
-     (32, 21, 32, 41, '--data-parallel-size', True),
+    (31, 29, 31, 33, 'also', True): (31, 35, 31, 61, (
+     (31, 36, 31, 60, '--pipeline-parallel-size', True),
     )),
-    (32, 44, 32, 49, 'field', True): (32, 51, 32, 63, 'replicas.min', True),
-    (32, 65, 32, 68, 'why', True): (32, 70, 32, 149, 'each copy needs devices of its own, and the plan counts one copy for each pod', False),
+    (31, 63, 31, 68, 'field', True): (31, 70, 31, 97, 'resources.accelerator.count', True),
+    (31, 99, 31, 102, 'why', True): (31, 104, 31, 220, 'the plan divides the model by tensor parallelism, and the server does not start with more devices than the pod has', False),
    }),
-   (33, 2, 33, 10, '--nnodes', True): (33, 12, 33, 78, {
-    (33, 13, 33, 16, 'why', True): (33, 18, 33, 77, 'a replica is one pod, so the server would wait for others', False),
+   (32, 2, 32, 11, '--dp-size', True): (32, 13, 32, 165, {
+    (32, 14, 32, 20, 'except', True): (32, 22, 32, 27, (
+     (32, 23, 32, 26, '1', False),
+    )),
+    (32, 29, 32, 33, 'also', True): (32, 35, 32, 57, (
+     (32, 36, 32, 56, '--data-parallel-size', True),
+    )),
+    (32, 59, 32, 64, 'field', True): (32, 66, 32, 78, 'replicas.min', True),
+    (32, 80, 32, 83, 'why', True): (32, 85, 32, 164, 'each copy needs devices of its own, and the plan counts one copy for each pod', False),
+   }),
+   (33, 2, 33, 10, '--nnodes', True): (33, 12, 33, 93, {
+    (33, 13, 33, 19, 'except', True): (33, 21, 33, 26, (
+     (33, 22, 33, 25, '1', False),
+    )),
+    (33, 28, 33, 31, 'why', True): (33, 33, 33, 92, 'a replica is one pod, so the server would wait for others', False),
    }),
    (34, 2, 34, 15, '--enable-lora', True): (34, 17, 34, 133, {
     (34, 18, 34, 21, 'why', True): (34, 23, 34, 132, 'adapters take memory that the plan counts for the cache, and answer under names that the plan does not know', False),
@@ -126,8 +156,11 @@ WRITTEN: dict[str, object] = {
    (35, 2, 35, 14, '--lora-paths', True): (35, 16, 35, 132, {
     (35, 17, 35, 20, 'why', True): (35, 22, 35, 131, 'adapters take memory that the plan counts for the cache, and answer under names that the plan does not know', False),
    }),
-   (36, 2, 36, 18, '--cpu-offload-gb', True): (36, 20, 36, 93, {
-    (36, 21, 36, 24, 'why', True): (36, 26, 36, 92, 'the memory limit of the pod does not count weights that move there', True),
+   (36, 2, 36, 18, '--cpu-offload-gb', True): (36, 20, 36, 108, {
+    (36, 21, 36, 27, 'except', True): (36, 29, 36, 34, (
+     (36, 30, 36, 33, '0', False),
+    )),
+    (36, 36, 36, 39, 'why', True): (36, 41, 36, 107, 'the memory limit of the pod does not count weights that move there', True),
    }),
    (37, 2, 37, 29, '--enable-hierarchical-cache', True): (37, 31, 37, 133, {
     (37, 32, 37, 36, 'also', True): (37, 38, 37, 56, (
@@ -135,8 +168,12 @@ WRITTEN: dict[str, object] = {
     )),
     (37, 58, 37, 61, 'why', True): (37, 63, 37, 132, 'the memory limit of the pod does not count the cache that moves there', True),
    }),
-   (40, 2, 40, 18, '--enable-metrics', True): (40, 20, 40, 51, {
-    (40, 21, 40, 24, 'why', True): (40, 26, 40, 50, 'mlspec writes it as well', True),
+   (40, 2, 40, 18, '--enable-metrics', True): (40, 20, 40, 83, {
+    (40, 21, 40, 27, 'switch', True): (40, 29, 40, 33, 'true', True),
+    (40, 35, 40, 41, 'except', True): (40, 43, 40, 51, (
+     (40, 44, 40, 50, 'true', False),
+    )),
+    (40, 53, 40, 56, 'why', True): (40, 58, 40, 82, 'mlspec writes it as well', True),
    }),
    (41, 2, 41, 30, '--bucket-e2e-request-latency', True): (41, 32, 41, 158, {
     (41, 33, 41, 35, 'of', True): (41, 37, 41, 43, 'system', True),

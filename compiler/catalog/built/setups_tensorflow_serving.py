@@ -21,34 +21,46 @@ WRITTEN: dict[str, object] = {
     (7, 35, 7, 40, 'field', True): (7, 42, 7, 54, 'artifact.uri', True),
     (7, 56, 7, 59, 'why', True): (7, 61, 7, 131, 'mlspec writes a file with the model, and the server ignores the flag', False),
    }),
-   (8, 2, 8, 33, '--file_system_poll_wait_seconds', True): (8, 35, 8, 86, {
-    (8, 36, 8, 39, 'why', True): (8, 41, 8, 85, 'a new folder would go live without a rollout', True),
+   (8, 2, 8, 33, '--file_system_poll_wait_seconds', True): (8, 35, 8, 101, {
+    (8, 36, 8, 42, 'except', True): (8, 44, 8, 49, (
+     (8, 45, 8, 48, '0', False),
+    )),
+    (8, 51, 8, 54, 'why', True): (8, 56, 8, 100, 'a new folder would go live without a rollout', True),
    }),
-   (11, 2, 11, 8, '--port', True): (11, 10, 11, 102, {
-    (11, 11, 11, 16, 'field', True): (11, 18, 11, 38, 'container.ports.grpc', True),
-    (11, 40, 11, 43, 'why', True): (11, 45, 11, 101, 'probes and the Service would reach a port that is closed', True),
+   (11, 2, 11, 8, '--port', True): (11, 10, 11, 118, {
+    (11, 11, 11, 15, 'plan', True): (11, 17, 11, 25, 'grpcPort', True),
+    (11, 27, 11, 32, 'field', True): (11, 34, 11, 54, 'container.ports.grpc', True),
+    (11, 56, 11, 59, 'why', True): (11, 61, 11, 117, 'probes and the Service would reach a port that is closed', True),
    }),
-   (12, 2, 12, 17, '--rest_api_port', True): (12, 19, 12, 112, {
-    (12, 20, 12, 25, 'field', True): (12, 27, 12, 47, 'container.ports.http', True),
-    (12, 49, 12, 52, 'why', True): (12, 54, 12, 111, 'the Service and scrapes would reach a port that is closed', True),
+   (12, 2, 12, 17, '--rest_api_port', True): (12, 19, 12, 128, {
+    (12, 20, 12, 24, 'plan', True): (12, 26, 12, 34, 'httpPort', True),
+    (12, 36, 12, 41, 'field', True): (12, 43, 12, 63, 'container.ports.http', True),
+    (12, 65, 12, 68, 'why', True): (12, 70, 12, 127, 'the Service and scrapes would reach a port that is closed', True),
    }),
    (13, 2, 13, 19, '--ssl_config_file', True): (13, 21, 13, 84, {
     (13, 22, 13, 25, 'why', True): (13, 27, 13, 83, 'probes and the gateway speak gRPC without TLS to the pod', True),
    }),
-   (14, 2, 14, 35, '--enable_grpc_healthcheck_service', True): (14, 37, 14, 62, {
-    (14, 38, 14, 41, 'why', True): (14, 43, 14, 61, 'the probes need it', True),
+   (14, 2, 14, 35, '--enable_grpc_healthcheck_service', True): (14, 37, 14, 85, {
+    (14, 38, 14, 44, 'except', True): (14, 46, 14, 59, (
+     (14, 47, 14, 53, 'true', False),
+     (14, 55, 14, 58, '1', False),
+    )),
+    (14, 61, 14, 64, 'why', True): (14, 66, 14, 84, 'the probes need it', True),
    }),
-   (17, 2, 17, 26, '--rest_api_timeout_in_ms', True): (17, 28, 17, 120, {
-    (17, 29, 17, 34, 'field', True): (17, 36, 17, 52, 'endpoint.timeout', True),
-    (17, 54, 17, 57, 'why', True): (17, 59, 17, 119, 'the gateway and the drain wait as long as a request may take', True),
+   (17, 2, 17, 26, '--rest_api_timeout_in_ms', True): (17, 28, 17, 141, {
+    (17, 29, 17, 33, 'plan', True): (17, 35, 17, 48, 'timeoutMillis', True),
+    (17, 50, 17, 55, 'field', True): (17, 57, 17, 73, 'endpoint.timeout', True),
+    (17, 75, 17, 78, 'why', True): (17, 80, 17, 140, 'the gateway and the drain wait as long as a request may take', True),
    }),
-   (18, 2, 18, 35, '--tensorflow_intra_op_parallelism', True): (18, 37, 18, 117, {
-    (18, 38, 18, 43, 'field', True): (18, 45, 18, 58, 'resources.cpu', True),
-    (18, 60, 18, 63, 'why', True): (18, 65, 18, 116, 'the plan counts one thread for each core of the pod', True),
+   (18, 2, 18, 35, '--tensorflow_intra_op_parallelism', True): (18, 37, 18, 132, {
+    (18, 38, 18, 42, 'plan', True): (18, 44, 18, 51, 'threads', True),
+    (18, 53, 18, 58, 'field', True): (18, 60, 18, 73, 'resources.cpu', True),
+    (18, 75, 18, 78, 'why', True): (18, 80, 18, 131, 'the plan counts one thread for each core of the pod', True),
    }),
-   (19, 2, 19, 35, '--tensorflow_inter_op_parallelism', True): (19, 37, 19, 117, {
-    (19, 38, 19, 43, 'field', True): (19, 45, 19, 58, 'resources.cpu', True),
-    (19, 60, 19, 63, 'why', True): (19, 65, 19, 116, 'the plan counts one thread for each core of the pod', True),
+   (19, 2, 19, 35, '--tensorflow_inter_op_parallelism', True): (19, 37, 19, 132, {
+    (19, 38, 19, 42, 'plan', True): (19, 44, 19, 51, 'threads', True),
+    (19, 53, 19, 58, 'field', True): (19, 60, 19, 73, 'resources.cpu', True),
+    (19, 75, 19, 78, 'why', True): (19, 80, 19, 131, 'the plan counts one thread for each core of the pod', True),
    }),
    (20, 2, 20, 34, '--tensorflow_session_parallelism', True): (20, 36, 20, 116, {
     (20, 37, 20, 42, 'field', True): (20, 44, 20, 57, 'resources.cpu', True),

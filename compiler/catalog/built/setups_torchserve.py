@@ -22,17 +22,25 @@ WRITTEN: dict[str, object] = {
     (8, 26, 8, 31, 'field', True): (8, 33, 8, 45, 'artifact.uri', True),
     (8, 47, 8, 50, 'why', True): (8, 52, 8, 101, 'it would load other models than the release names', True),
    }),
-   (9, 2, 9, 22, '--disable-token-auth', True): (9, 24, 9, 69, {
-    (9, 25, 9, 29, 'also', True): (9, 31, 9, 37, (
-     (9, 32, 9, 36, '--dt', True),
+   (9, 2, 9, 22, '--disable-token-auth', True): (9, 24, 9, 101, {
+    (9, 25, 9, 31, 'switch', True): (9, 33, 9, 37, 'true', True),
+    (9, 39, 9, 45, 'except', True): (9, 47, 9, 55, (
+     (9, 48, 9, 54, 'true', False),
     )),
-    (9, 39, 9, 42, 'why', True): (9, 44, 9, 68, 'mlspec writes it as well', True),
+    (9, 57, 9, 61, 'also', True): (9, 63, 9, 69, (
+     (9, 64, 9, 68, '--dt', True),
+    )),
+    (9, 71, 9, 74, 'why', True): (9, 76, 9, 100, 'mlspec writes it as well', True),
    }),
-   (10, 2, 10, 23, '--no-config-snapshots', True): (10, 25, 10, 71, {
-    (10, 26, 10, 30, 'also', True): (10, 32, 10, 39, (
-     (10, 33, 10, 38, '--ncs', True),
+   (10, 2, 10, 23, '--no-config-snapshots', True): (10, 25, 10, 103, {
+    (10, 26, 10, 32, 'switch', True): (10, 34, 10, 38, 'true', True),
+    (10, 40, 10, 46, 'except', True): (10, 48, 10, 56, (
+     (10, 49, 10, 55, 'true', False),
     )),
-    (10, 41, 10, 44, 'why', True): (10, 46, 10, 70, 'mlspec writes it as well', True),
+    (10, 58, 10, 62, 'also', True): (10, 64, 10, 71, (
+     (10, 65, 10, 70, '--ncs', True),
+    )),
+    (10, 73, 10, 76, 'why', True): (10, 78, 10, 102, 'mlspec writes it as well', True),
    }),
   }),
   (11, 0, 11, 9, 'variables', True): (12, 2, 21, 0, {

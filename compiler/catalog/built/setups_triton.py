@@ -17,73 +17,94 @@ WRITTEN: dict[str, object] = {
     (5, 59, 5, 64, 'field', True): (5, 66, 5, 78, 'artifact.uri', True),
     (5, 80, 5, 83, 'why', True): (5, 85, 5, 134, 'it would load other models than the release names', True),
    }),
-   (6, 2, 6, 22, '--model-control-mode', True): (6, 24, 6, 128, {
-    (6, 25, 6, 28, 'why', True): (6, 30, 6, 127, 'in the other modes, callers load and unload models, or a new folder goes live without a rollout', False),
+   (6, 2, 6, 22, '--model-control-mode', True): (6, 24, 6, 144, {
+    (6, 25, 6, 31, 'except', True): (6, 33, 6, 39, (
+     (6, 34, 6, 38, 'none', True),
+    )),
+    (6, 41, 6, 44, 'why', True): (6, 46, 6, 143, 'in the other modes, callers load and unload models, or a new folder goes live without a rollout', False),
    }),
-   (7, 2, 7, 21, '--exit-timeout-secs', True): (7, 23, 7, 108, {
-    (7, 24, 7, 29, 'field', True): (7, 31, 7, 54, 'container.drain.timeout', True),
-    (7, 56, 7, 59, 'why', True): (7, 61, 7, 107, 'the grace period of the pod is derived from it', True),
+   (7, 2, 7, 21, '--exit-timeout-secs', True): (7, 23, 7, 121, {
+    (7, 24, 7, 28, 'plan', True): (7, 30, 7, 35, 'drain', True),
+    (7, 37, 7, 42, 'field', True): (7, 44, 7, 67, 'container.drain.timeout', True),
+    (7, 69, 7, 72, 'why', True): (7, 74, 7, 120, 'the grace period of the pod is derived from it', True),
    }),
-   (10, 2, 10, 13, '--http-port', True): (10, 15, 10, 107, {
-    (10, 16, 10, 21, 'field', True): (10, 23, 10, 43, 'container.ports.http', True),
-    (10, 45, 10, 48, 'why', True): (10, 50, 10, 106, 'probes and the Service would reach a port that is closed', True),
+   (10, 2, 10, 13, '--http-port', True): (10, 15, 10, 123, {
+    (10, 16, 10, 20, 'plan', True): (10, 22, 10, 30, 'httpPort', True),
+    (10, 32, 10, 37, 'field', True): (10, 39, 10, 59, 'container.ports.http', True),
+    (10, 61, 10, 64, 'why', True): (10, 66, 10, 122, 'probes and the Service would reach a port that is closed', True),
    }),
-   (11, 2, 11, 13, '--grpc-port', True): (11, 15, 11, 96, {
-    (11, 16, 11, 21, 'field', True): (11, 23, 11, 43, 'container.ports.grpc', True),
-    (11, 45, 11, 48, 'why', True): (11, 50, 11, 95, 'the Service would reach a port that is closed', True),
+   (11, 2, 11, 13, '--grpc-port', True): (11, 15, 11, 112, {
+    (11, 16, 11, 20, 'plan', True): (11, 22, 11, 30, 'grpcPort', True),
+    (11, 32, 11, 37, 'field', True): (11, 39, 11, 59, 'container.ports.grpc', True),
+    (11, 61, 11, 64, 'why', True): (11, 66, 11, 111, 'the Service would reach a port that is closed', True),
    }),
-   (12, 2, 12, 16, '--metrics-port', True): (12, 18, 12, 98, {
-    (12, 19, 12, 24, 'field', True): (12, 26, 12, 49, 'container.ports.metrics', True),
-    (12, 51, 12, 54, 'why', True): (12, 56, 12, 97, 'scrapes would reach a port that is closed', True),
+   (12, 2, 12, 16, '--metrics-port', True): (12, 18, 12, 117, {
+    (12, 19, 12, 23, 'plan', True): (12, 25, 12, 36, 'metricsPort', True),
+    (12, 38, 12, 43, 'field', True): (12, 45, 12, 68, 'container.ports.metrics', True),
+    (12, 70, 12, 73, 'why', True): (12, 75, 12, 116, 'scrapes would reach a port that is closed', True),
    }),
-   (13, 2, 13, 16, '--http-address', True): (13, 18, 13, 96, {
-    (13, 19, 13, 22, 'why', True): (13, 24, 13, 95, 'probes and callers would not reach a server that listens on one address', True),
+   (13, 2, 13, 16, '--http-address', True): (13, 18, 13, 117, {
+    (13, 19, 13, 25, 'except', True): (13, 27, 13, 38, (
+     (13, 28, 13, 37, '0.0.0.0', False),
+    )),
+    (13, 40, 13, 43, 'why', True): (13, 45, 13, 116, 'probes and callers would not reach a server that listens on one address', True),
    }),
-   (14, 2, 14, 16, '--grpc-address', True): (14, 18, 14, 85, {
-    (14, 19, 14, 22, 'why', True): (14, 24, 14, 84, 'callers would not reach a server that listens on one address', True),
+   (14, 2, 14, 16, '--grpc-address', True): (14, 18, 14, 106, {
+    (14, 19, 14, 25, 'except', True): (14, 27, 14, 38, (
+     (14, 28, 14, 37, '0.0.0.0', False),
+    )),
+    (14, 40, 14, 43, 'why', True): (14, 45, 14, 105, 'callers would not reach a server that listens on one address', True),
    }),
-   (15, 2, 15, 19, '--metrics-address', True): (15, 21, 15, 88, {
-    (15, 22, 15, 25, 'why', True): (15, 27, 15, 87, 'scrapes would not reach a server that listens on one address', True),
+   (15, 2, 15, 19, '--metrics-address', True): (15, 21, 15, 109, {
+    (15, 22, 15, 28, 'except', True): (15, 30, 15, 41, (
+     (15, 31, 15, 40, '0.0.0.0', False),
+    )),
+    (15, 43, 15, 46, 'why', True): (15, 48, 15, 108, 'scrapes would not reach a server that listens on one address', True),
    }),
-   (16, 2, 16, 14, '--allow-http', True): (16, 16, 16, 62, {
-    (16, 17, 16, 21, 'only', True): (16, 23, 16, 37, (
+   (16, 2, 16, 14, '--allow-http', True): (16, 16, 16, 69, {
+    (16, 17, 16, 21, 'only', True): (16, 23, 16, 44, (
      (16, 24, 16, 31, 'false', False),
-     (16, 33, 16, 36, '0', False),
+     (16, 33, 16, 38, 'off', False),
+     (16, 40, 16, 43, '0', False),
     )),
-    (16, 39, 16, 42, 'why', True): (16, 44, 16, 61, 'probes speak HTTP', True),
+    (16, 46, 16, 49, 'why', True): (16, 51, 16, 68, 'probes speak HTTP', True),
    }),
-   (17, 2, 17, 14, '--allow-grpc', True): (17, 16, 17, 69, {
-    (17, 17, 17, 21, 'only', True): (17, 23, 17, 37, (
+   (17, 2, 17, 14, '--allow-grpc', True): (17, 16, 17, 76, {
+    (17, 17, 17, 21, 'only', True): (17, 23, 17, 44, (
      (17, 24, 17, 31, 'false', False),
-     (17, 33, 17, 36, '0', False),
+     (17, 33, 17, 38, 'off', False),
+     (17, 40, 17, 43, '0', False),
     )),
-    (17, 39, 17, 42, 'why', True): (17, 44, 17, 68, 'the Service has its port', True),
+    (17, 46, 17, 49, 'why', True): (17, 51, 17, 75, 'the Service has its port', True),
    }),
-   (18, 2, 18, 17, '--allow-metrics', True): (18, 19, 18, 131, {
-    (18, 20, 18, 24, 'only', True): (18, 26, 18, 40, (
+   (18, 2, 18, 17, '--allow-metrics', True): (18, 19, 18, 138, {
+    (18, 20, 18, 24, 'only', True): (18, 26, 18, 47, (
      (18, 27, 18, 34, 'false', False),
-     (18, 36, 18, 39, '0', False),
+     (18, 36, 18, 41, 'off', False),
+     (18, 43, 18, 46, '0', False),
     )),
-    (18, 42, 18, 45, 'why', True): (18, 47, 18, 130, 'the server would export no metrics, on which scaling, rollouts, and alerts depend', False),
+    (18, 49, 18, 52, 'why', True): (18, 54, 18, 137, 'the server would export no metrics, on which scaling, rollouts, and alerts depend', False),
    }),
-   (19, 2, 19, 20, '--strict-readiness', True): (19, 22, 19, 109, {
-    (19, 23, 19, 27, 'only', True): (19, 29, 19, 43, (
+   (19, 2, 19, 20, '--strict-readiness', True): (19, 22, 19, 116, {
+    (19, 23, 19, 27, 'only', True): (19, 29, 19, 50, (
      (19, 30, 19, 37, 'false', False),
-     (19, 39, 19, 42, '0', False),
+     (19, 39, 19, 44, 'off', False),
+     (19, 46, 19, 49, '0', False),
     )),
-    (19, 45, 19, 48, 'why', True): (19, 50, 19, 108, 'pods would receive requests before their model is loaded', False),
+    (19, 52, 19, 55, 'why', True): (19, 57, 19, 115, 'pods would receive requests before their model is loaded', False),
    }),
-   (22, 2, 22, 18, '--metrics-config', True): (22, 20, 22, 155, {
+   (22, 2, 22, 18, '--metrics-config', True): (22, 20, 22, 151, {
     (22, 21, 22, 25, 'only', True): (22, 27, 22, 48, (
      (22, 28, 22, 47, 'histogram_latencies', True),
     )),
-    (22, 50, 22, 52, 'of', True): (22, 54, 22, 60, 'system', True),
-    (22, 62, 22, 67, 'field', True): (22, 69, 22, 88, 'constraints.latency', True),
-    (22, 90, 22, 93, 'why', True): (22, 95, 22, 154, 'mlspec turns histograms on for an objective that needs them', True),
+    (22, 50, 22, 54, 'when', True): (22, 56, 22, 66, 'histograms', True),
+    (22, 68, 22, 72, 'plan', True): (22, 74, 22, 84, 'histograms', True),
+    (22, 86, 22, 89, 'why', True): (22, 91, 22, 150, 'mlspec turns histograms on for an objective that needs them', True),
    }),
-   (23, 2, 23, 21, '--allow-gpu-metrics', True): (23, 23, 23, 103, {
-    (23, 24, 23, 29, 'field', True): (23, 31, 23, 52, 'resources.accelerator', True),
-    (23, 54, 23, 57, 'why', True): (23, 59, 23, 102, 'mlspec turns them off where there is no GPU', True),
+   (23, 2, 23, 21, '--allow-gpu-metrics', True): (23, 23, 23, 122, {
+    (23, 24, 23, 28, 'plan', True): (23, 30, 23, 41, 'accelerated', True),
+    (23, 43, 23, 48, 'field', True): (23, 50, 23, 71, 'resources.accelerator', True),
+    (23, 73, 23, 76, 'why', True): (23, 78, 23, 121, 'mlspec turns them off where there is no GPU', True),
    }),
    (24, 2, 24, 16, '--cache-config', True): (24, 18, 24, 99, {
     (24, 19, 24, 23, 'only', True): (24, 25, 24, 32, (

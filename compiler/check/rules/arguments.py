@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...because import Because
 from ...catalog import load as catalog
 from ...diagnostics import Diagnostic
 from ...finding import finding, where
@@ -12,6 +13,7 @@ from ...plan.service import ServicePlan
 from ...system import MLSystem
 from ..decided import Setting, decided
 from ..lint import rule
+from ..planned import PLANNED, agrees
 
 __all__ = ["decided_by_the_plan"]
 
@@ -66,12 +68,17 @@ def decided_by_the_plan(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  
         if known is None:
             continue
         for line in lines:
-            for number, setting in known.in_words([word.value for word in line]):
-                yield _contradiction(service, setting, line[number].value, line[number])
-        for name, value in variables:
+            for number, setting, value in known.in_words([word.value for word in line]):
+                why = _why(service, setting, value, once=known.once)
+                if why:
+                    yield _contradiction(service, setting, line[number].value, line[number], why)
+        for name, given in variables:
             found = known.variable(name)
-            if found is not None:
-                yield _contradiction(service, found, name, value)
+            text = given.value if isinstance(given, Because) else ""
+            if found is not None and found.contradicts(text):
+                why = _why(service, found, text)
+                if why:
+                    yield _contradiction(service, found, name, given, why)
 
 
 def _given(value: object) -> bool:
@@ -80,15 +87,28 @@ def _given(value: object) -> bool:
     return place is None or not catalog.ships(place.file)
 
 
-def _contradiction(service: ServicePlan, setting: Setting, written: str, at: object) -> Diagnostic:
+def _why(service: ServicePlan, setting: Setting, value: str, *, once: bool = False) -> str:
+    """What goes wrong with a value; nothing if the plan of the service says the same, or has nothing to contradict."""
+    if setting.when is not None and PLANNED[setting.when](service) is None:
+        return ""
+    if setting.plan is None or not agrees(value, PLANNED[setting.plan](service)):
+        return setting.why
+    return _TWICE if once and value != setting.default else ""
+
+
+_TWICE = "mlspec writes the same value, and the server refuses a flag that is given twice"
+
+
+def _contradiction(service: ServicePlan, setting: Setting, written: str, at: object, why: str) -> Diagnostic:
     flag = written.partition("=")[0]
     other = f"`{flag}` is `{setting.name}`" if flag != setting.name and setting.name.startswith("-") else ""
+    field = f"set `{setting.field}` of the {setting.of}" if setting.field and why is not _TWICE else setting.instead
     return finding(
         "MLS438",
         f"the plan decides `{flag}` of `{service.runtime_name.value}`",
         at,
         label=other,
         others=((service.runtime_name, "the runtime"),),
-        note=setting.why,
-        help=f"remove it, and set `{setting.field}` of the {setting.of}" if setting.field else "remove it",
+        note=why,
+        help=f"remove it, and {field}" if field else "remove it",
     )
