@@ -23,6 +23,7 @@ from .check.folders import folders, shared_folders
 from .check.lint import Rule, judge, lint
 from .check.repeated import repeated
 from .check.stores import mismatched_accesses
+from .check.subjects import unknown_subjects
 from .check.support import unsupported
 from .check.unserved import unserved, used_models
 from .diagnostics import Diagnostic, merged
@@ -194,6 +195,7 @@ def _environment(
     found += [
         *unsupported(plan),
         *mismatched_accesses(plan),
+        *unknown_subjects(plan),
         *repeated(system),
         *lint(system, plan, rules, skipped),
         *broken,

@@ -290,3 +290,93 @@ def test_the_process_estimates_what_the_rules_on_triggers_say() -> None:
                 without.found(metric)
         else:
             assert without.found(metric).samples == 2000
+
+
+# What bounds are on
+
+
+def served(**monitoring: object) -> dict[str, Any]:
+    """The service with these settings, and with a feature store of another team."""
+    made = changed(ONE, **{f"monitoring__{name}": value for name, value in monitoring.items()})
+    card = {"name": "card_id", "dtype": "string", "from": "outcomes", "entity": "card", "nullable": False}
+    made["data"]["columns"].append(card)
+    made["data"]["sources"][0]["freshness"] = "1h"
+    view = {"name": "activity", "entity": "card", "source": "outcomes", "owner": "payments", "features": []}
+    made["features"] = {"entities": [{"name": "card", "key": "card_id"}], "views": [view]}
+    return made
+
+
+def bounded(metric: str, of: str, **more: object) -> dict[str, object]:
+    return {"rules": [{"metric": metric, "of": of, **(more or {"max": "1%"})}]}
+
+
+SUBJECTS: dict[str, tuple[dict[str, object], str]] = {
+    "an output": ({"quality": {"metric": "roc_auc", "min": 0.8, "of": "scroe"}}, "MLS010 unknown output `scroe`"),
+    "an input as an output": (
+        {"quality": {"metric": "roc_auc", "min": 0.8, "of": "amount"}},
+        "MLS010 unknown output `amount`",
+    ),
+    "a column": (bounded("null-rate", "amuont"), "MLS010 unknown column `amuont`"),
+    "a view": (bounded("feature-age", "activty", max="4h"), "MLS010 unknown view `activty`"),
+    "a label": (
+        bounded("violation-rate", "is_fraud"),
+        "MLS731 nothing measures `violation-rate` of `is_fraud`, which is unknown when a prediction is recorded",
+    ),
+    "a column that is not recorded": (
+        bounded("null-rate", "country"),
+        "MLS731 nothing measures `null-rate` of `country`, which no record has",
+    ),
+    "an output without expectations": (
+        bounded("violation-rate", "score"),
+        "MLS731 nothing measures `violation-rate` of `score`, of which nothing is expected",
+    ),
+    "a segment": (
+        {"segments": ["is_fraud"]},
+        "MLS731 nothing measures the segment `is_fraud`, which is unknown when a prediction is recorded",
+    ),
+    "a segment of a bound": (
+        {"quality": {"metric": "roc_auc", "min": 0.8, "segment": "is_fraud"}},
+        "MLS731 nothing measures the segment `is_fraud`, which is unknown when a prediction is recorded",
+    ),
+    "a column that drifts": (
+        {"drift": {"columns": {"country": {"method": "psi"}}}},
+        "MLS731 nothing measures the drift of `country`, which is not an input with one value",
+    ),
+}
+
+
+@pytest.mark.parametrize(("monitoring", "message"), SUBJECTS.values(), ids=SUBJECTS)
+def test_trap_a_bound_on_what_no_record_has(monitoring: dict[str, object], message: str, tmp_path: Path) -> None:
+    """It was accepted. An output of no record stopped the whole measurement, and the other alerts never fired."""
+    result, _ = told(tmp_path, served(**monitoring))
+    assert wrong(result) == [message]
+
+
+def test_trap_a_bound_on_a_service_whose_predictions_are_not_captured(tmp_path: Path) -> None:
+    result, _ = told(tmp_path, two(quality={"metric": "roc_auc", "min": 0.8, "of": "embedder"}))
+    assert wrong(result) == ["MLS731 nothing measures `roc_auc` of `embedder`, whose predictions are not captured"]
+
+
+RIGHT: list[dict[str, object]] = [
+    {"quality": {"metric": "roc_auc", "min": 0.8, "of": "score"}},
+    bounded("null-rate", "amount"),
+    bounded("violation-rate", "amount"),
+    {"segments": ["country"], **bounded("null-rate", "country")},
+    {"drift": {"prediction": {"method": "psi"}}, **bounded("null-rate", "score")},
+    bounded("feature-age", "activity", max="4h"),
+    bounded("daily-cost", "USD", max=40),
+]
+
+
+@pytest.mark.parametrize("monitoring", RIGHT)
+def test_a_bound_on_what_is_recorded_is_no_finding(monitoring: dict[str, object], tmp_path: Path) -> None:
+    result, _ = told(tmp_path, served(**monitoring))
+    assert wrong(result) == []
+
+
+def test_trap_a_service_is_taken_for_a_column(tmp_path: Path) -> None:
+    """The bound is on each column of that service, and no column has its name."""
+    result, _ = told(tmp_path, two(**bounded("null-rate", "fraud")))
+    (rule,) = [rule for rule in rules_of(result) if rule["alert"] == "ModelNullsHigh"]
+    assert rule["expr"].startswith("max by (column) (")
+    assert 'column="fraud"' not in rule["expr"]

@@ -270,6 +270,29 @@ class MeasuringPlan:
             tensors = (*signature.inputs, *signature.outputs)
         return tuple(one.name.also(one.shape) for one in tensors if one.shape and single(self.service, one))
 
+    @cached_property
+    def recorded(self) -> frozenset[str] | None:
+        """The columns of a record; None if they are unknown, as those that a batch run copies."""
+        signature, service = self.model.signature, self.service
+        if signature is None or isinstance(service, BatchPlan):
+            return None
+        segments = [name.value for name in self.plan.system.monitoring.segments]
+        tensors = [one.name.value for one in (*signature.inputs, *signature.outputs)]
+        return frozenset((self.part.id.value, *tensors, *segments))
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of what the model gets."""
+        signature = self.model.signature
+        return tuple(one.name.value for one in signature.inputs) if signature is not None else ()
+
+    @cached_property
+    def late(self) -> dict[str, Because[str]]:
+        """The columns that are unknown when a prediction is made: those of outcomes, and the label."""
+        data = self.plan.system.data
+        found = {one.name.value: one.available for one in data.columns if one.available.value == "after-outcome"}
+        return {**found, **({data.labels.column.value: data.labels.column} if data.labels is not None else {})}
+
     @property
     def model(self) -> Model:
         """The model whose predictions are captured."""

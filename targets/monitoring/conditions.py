@@ -66,11 +66,17 @@ def _limit(rule: AlertRule) -> Because[Measure]:
     return limit
 
 
+def _group(watched: Watched, rule: AlertRule) -> Because[str] | None:
+    """The column, the view, or another group that a bound names; a service is none."""
+    named = rule.of
+    return None if named is None or named.value in watched.scope.system.services else named
+
+
 def _alert(
     watched: Watched, rule: AlertRule, metric: CustomMetric, name: str, value: Because[str], exported: Exported | None
 ) -> Alert:
     limit = _limit(rule)
-    of = rule.of
+    of = _group(watched, rule)
     group = exported.of if exported is not None else ""
     whom = text(" of {of}", of=of.map(escaped)) if of is not None and group else fixed("", "all groups")
     if of is None and group:
@@ -139,7 +145,8 @@ def _exported(
     watched: Watched, rule: AlertRule, metric: CustomMetric, exported: Exported, interval: Because[Duration],
     read: Read | None,
 ) -> Judged:  # fmt: skip
-    of = {exported.of: rule.of} if exported.of and rule.of is not None else {}
+    named = _group(watched, rule)
+    of = {exported.of: named} if exported.of and named is not None else {}
     selected = series(watched, exported.name, **of).also(rule.metric)
     by = f" by ({exported.of})" if exported.of and not of else ""
     templates = {
@@ -160,7 +167,8 @@ def _exported(
 
 def _bound(watched: Watched, rule: AlertRule, exported: Exported) -> Bound:
     """The same bound in scenes: of what it names, or of one of two groups."""
-    own = {exported.of: rule.of.value} if exported.of and rule.of is not None else {}
+    of = _group(watched, rule)
+    own = {exported.of: of.value} if exported.of and of is not None else {}
     by = bool(exported.of) and not own
     return Bound(
         series=sampled(watched, exported.name, **({exported.of: ONE} if by else own)),

@@ -15,6 +15,7 @@ from ...plan import Plan
 from ...promql import broken
 from ...system import AlertRule, Condition, Drift, MLSystem
 from ..lint import rule
+from .captured import unmeasured
 
 if TYPE_CHECKING:
     from ...plan.measuring import MeasuringPlan
@@ -86,15 +87,23 @@ INSTEAD = {
     "metrics.*.query if monitoring.quality",
     "metrics.*.needsLabels if monitoring.rules",
     "metrics.*.needsLabels if monitoring.quality",
+    "monitoring.rules.*.of",
+    "monitoring.quality.of",
+    "monitoring.segments",
+    "monitoring.drift",
     "monitoring.capture",
     "monitoring.measured",
+    "models.*.signature",
+    "data.columns",
+    "data.labels",
 )
 def nothing_measures_it(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Alert on a metric that nothing measures.
 
     Why: an alert needs a query, or a metric that a job exports. Without either, it never fires. The job that mlspec
     compiles computes metrics from captured outputs and labels. `bleu` needs whole corpora, and your own metric needs
-    your own code, so a job of yours has to measure them.
+    your own code, so a job of yours has to measure them. Columns are measured if they are captured with each
+    prediction of the service. The outcome is not among them.
 
     Bad:
         metrics:
@@ -128,6 +137,8 @@ def nothing_measures_it(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     for each in process.bounds if process is not None else ():
         if process is not None and each.metric.value.partition("@")[0] not in COMPUTED:
             yield _not_computed(system, process, each)
+    if process is not None:
+        yield from unmeasured(plan, process)
 
 
 def _no_quality(quality: Condition) -> Diagnostic:
