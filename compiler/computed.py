@@ -15,6 +15,8 @@ __all__ = [
     "QUERIES",
     "RANKED",
     "SEVERAL_CLASSES",
+    "WITH_RESULT",
+    "rival_column",
 ]
 
 DECISIONS = ("accuracy", "precision", "recall", "false_positive_rate", "selection_rate", "f1", "balanced_accuracy",
@@ -62,3 +64,11 @@ OTHERS = {
     "schema_validity": "the schema of the answers",
 }
 """What metrics need that captured outputs and labels do not contain."""
+
+WITH_RESULT = ("champion", "human")
+"""The rivals with a result from before, and no answers to the newest requests."""
+
+
+def rival_column(output: str, rival: str) -> str:
+    """The captured column with what a rival would have answered: `score__rules`."""
+    return f"{output}__{rival}"

@@ -248,6 +248,53 @@ def test_trap_a_metric_that_the_process_cannot_compute_ends_all_of_its_measureme
         assert not wrong
 
 
+VERSUS = {"metric": "roc_auc", "versus": "naive", "margin": 0.01}
+
+
+@pytest.mark.parametrize("shape", [None, [-1, 1]])
+def test_trap_nothing_may_record_what_a_rival_answers(tmp_path: Path, shape: list[int] | None) -> None:
+    """The schema of a record has no other columns than it names."""
+    made = measured("client", shape)
+    made["monitoring"]["quality"] = VERSUS
+    bundled = bundle(tmp_path / "made", made)
+    config = inside(bundled, "monitor.json")
+    records: list[dict[str, Any]] = [
+        {
+            "payment_id": f"p{each}",
+            "time": stamp(AT - 2 * DAY + each),
+            "model_version": "7",
+            "amount": 1.0,
+            "score": each % 3 / 3,
+            "score__naive": None if each % 10 == 0 else each % 2 / 2,
+        }
+        for each in range(ROWS)
+    ]
+    schema = Draft202012Validator(json.loads(bundled["capture/record.schema.json"]))
+    for one in records[:2]:
+        schema.validate(one)
+    assert not schema.is_valid({**records[0], "score__rules": 0.5})
+    assert not schema.is_valid({name: value for name, value in records[0].items() if name != "score__naive"})
+    found = series(tmp_path, monitored(tmp_path, config, records), "quality", AT)
+    assert ("mlspec_quality_difference", "roc_auc") in found
+
+
+@pytest.mark.parametrize(
+    ("by", "versus", "said"), [("client", "naive", 0), ("sidecar", "naive", 1), ("sidecar", "champion", 0)]
+)
+def test_trap_the_recorder_is_asked_for_what_it_never_sees(tmp_path: Path, by: str, versus: str, said: int) -> None:
+    made = measured(by, None, release__metrics={"roc_auc": 0.9})
+    made["monitoring"]["quality"] = {**VERSUS, "versus": versus}
+    found = [one.message for one in compiled(tmp_path, made).diagnostics if one.id == "MLS792"]
+    assert found == ["`roc_auc` is compared with `naive`, whose answers are not recorded"] * said
+
+
+def test_a_rival_in_the_answers_of_the_model_is_recorded(tmp_path: Path) -> None:
+    made = measured("sidecar", None)
+    made["model"]["signature"]["outputs"].append({"name": "score__naive", "dtype": "float32"})
+    made["monitoring"]["quality"] = VERSUS
+    assert [one.message for one in compiled(tmp_path, made).diagnostics if one.id == "MLS792"] == []
+
+
 SEVERAL: dict[str, tuple[list[int], dict[str, Any]]] = {
     "values": ([-1, 3], {}),
     "any number of values": ([-1, -1], {}),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ...schema.units import Duration, Percent, Rate
 from ..because import Because, because, decision, first, fixed, text
-from ..computed import DECISIONS, ESTIMATED, QUERIES, SEVERAL_CLASSES
+from ..computed import DECISIONS, ESTIMATED, QUERIES, SEVERAL_CLASSES, WITH_RESULT, rival_column
 from ..exported import Exported, condition
 from ..finding import Refusal, refusal
 from ..pace import settles
@@ -321,6 +321,15 @@ class MeasuringPlan:
             if lists:
                 return (*own, *lists)[0].also(bound.metric)
         return self._one_value(bound.metric)
+
+    def rival_answers(self, bound: Condition | AlertRule) -> Because[str] | None:
+        """The captured column with the answers of a bound's rival, which are compared on the same rows; None if it has
+        a result from before, or if there is no rival.
+        """
+        if bound.versus is None or bound.versus.value in WITH_RESULT:
+            return None
+        output = self.judged(bound)
+        return because(rival_column(output.value, bound.versus.value), "what the rival answers", output, bound.versus)
 
     def _one_value(self, asking: Because[object]) -> Because[str]:
         """The output with one value. Refuses a model without one."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...compiler.computed import ESTIMATED
+from ...compiler.computed import ESTIMATED, rival_column
 from ...compiler.record import Record
 from ..conditions import shown
 from ..measure.measured import Series
@@ -18,7 +18,7 @@ from .labels import LARGEST
 from .metrics import Rows
 from .window import Window
 
-__all__ = ["Complete", "group_labels", "groups_of", "quality_series", "rival_column", "there"]
+__all__ = ["Complete", "group_labels", "groups_of", "quality_series", "there"]
 
 VALUES = 500
 """The most values of a column that are measured, those with the most rows first."""
@@ -42,11 +42,6 @@ class Complete(Record):
 
 
 Known = dict[tuple[str, ...], estimate.Expected]
-
-
-def rival_column(output: str, rival: str) -> str:
-    """The column with what a rival would have answered: `score__rules`."""
-    return f"{output}__{rival}"
 
 
 def groups_of(window: Window, kept: Any) -> Iterator[tuple[str, str, Any]]:

@@ -19,12 +19,13 @@ from typing import Any
 
 import numpy as np
 
+from ...compiler.computed import rival_column
 from ...compiler.record import Record
 from ..conditions import Unreadable, shown
 from ..measure.measured import Measured, Series
 from . import metrics
 from .config import Asked
-from .judged import Complete, group_labels, groups_of, quality_series, rival_column, there
+from .judged import Complete, group_labels, groups_of, quality_series, there
 from .labels import Joined, join
 from .sources import captured, label_tables, newest_time
 from .window import VERSION_COLUMN, Window, loaded

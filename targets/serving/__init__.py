@@ -22,7 +22,7 @@ def emit(_: MLSystem, plan: Plan) -> Iterable[Piece]:
         yield partial(objects.services, service)
         yield partial(objects.configuration, service)
         yield partial(recorder.configuration, service)
-        yield partial(record_schema.schema, service)
+        yield partial(record_schema.schema, service, plan)
         yield partial(objects.disruption_budget, service)
         yield partial(network.policy, service)
     for run in plan.batch.values():

@@ -8,6 +8,8 @@ from typing import Any
 from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.artifact import Artifact
 from ...compiler.emit.jsontext import json_lines
+from ...compiler.plan import Plan
+from ...compiler.plan.measuring import MeasuringPlan
 from ...compiler.plan.service import ServicePlan
 from ...compiler.plan.serving.recording import Recorded, capture_of, columns
 from ...compiler.system import Capture
@@ -18,13 +20,15 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 CLOSED = fixed(False, "a column that no reader expects would be ignored")
 
 
-def schema(service: ServicePlan) -> Iterator[Artifact]:
+def schema(service: ServicePlan, plan: Plan) -> Iterator[Artifact]:
     """The schema, if something other than mlspec's recorder writes records."""
     capture = capture_of(service.scope, service.part)
     if capture is None or capture.by.value not in ("client", "runtime"):
         return
     known = columns(service)
-    listed = {one.name.value: one for side in ("segments", "inputs", "outputs") for one in known[side]}
+    process = plan.measuring
+    rivals = {} if process is None else {one.name.value: one for one in _rivals(process, known["outputs"])}
+    listed = rivals | {one.name.value: one for side in ("segments", "inputs", "outputs") for one in known[side]}
     personal = {name.value: name for name in capture.personal_data}
     body = {
         "$schema": DIALECT,
@@ -42,6 +46,15 @@ def schema(service: ServicePlan) -> Iterator[Artifact]:
     }
     why = because("JSON Schema", "what each record contains", capture.by, capture.id)
     yield Artifact(path="capture/record.schema.json", body=json_lines(body), why=why)
+
+
+def _rivals(process: MeasuringPlan, outputs: tuple[Recorded, ...]) -> Iterator[Recorded]:
+    """The answers of rivals, which the process compares on the same rows."""
+    for bound in process.bounds:
+        column = process.rival_answers(bound)
+        for output in outputs if column is not None else ():
+            if column is not None and output.name.value == process.judged(bound).value:
+                yield output.but(name=column)
 
 
 def _where(capture: Capture) -> Because[str]:

@@ -20,6 +20,7 @@ from ...plan.data.quality import QualityPlan
 from ...plan.measuring import MeasuringPlan
 from ...plan.service import ServicePlan
 from ...plan.serving.batch import BatchPlan
+from ...plan.serving.recording import columns
 from ...system import AlertRule, Condition, MLSystem
 from ..lint import rule
 
@@ -53,7 +54,8 @@ def rival_without_a_result(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Quality of a segment, or of all rows, against a rival whose result is unknown.
 
     Why: the result of the live version in its evaluation, and that of humans, are numbers for all rows. No country has
-    one, so no alert compares a country with it. If the release has no result either, nothing is compared at all.
+    one, so no alert compares a country with it. If the release has no result either, nothing is compared at all. Other
+    rivals are compared on the same rows, so something has to record what they answer.
 
     Bad:
         data:
@@ -80,9 +82,14 @@ def rival_without_a_result(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """
     process = plan.measuring
     for bound in process.bounds if process is not None else ():
+        if process is None:
+            continue
+        column = _unrecorded(process, bound)
+        if column is not None and bound.versus is not None:
+            yield _without_answers(process, bound.metric, bound.versus, column)
         quality = QualityPlan(plan, bound)
         rival = quality.about_all_rows
-        if rival is None or process is None or process.live is None:
+        if rival is None or process.live is None:
             continue
         metric = bound.metric.value
         if rival.value == "champion" and metric not in process.live.metrics:
@@ -96,16 +103,40 @@ def rival_without_a_result(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 "`versus`",
             )
         elif quality.asked_columns and not _judged_otherwise(process, bound):
-            column = quality.asked_columns[0]
+            value = quality.asked_columns[0]
             yield finding(
                 "MLS792",
-                f"no alert judges `{metric}` by `{column.value}`: the result of the {_whose(rival)} is about all rows",
+                f"no alert judges `{metric}` by `{value.value}`: the result of the {_whose(rival)} is about all rows",
                 rival,
-                others=((column, "its values have no result"),),
+                others=((value, "its values have no result"),),
                 note="a model that fails for one value, and is good for the others, would go unnoticed",
                 help=f"write a bound on `{metric}` with `{_side(quality)}` instead of `versus`, which also judges each "
                 "value",
             )
+
+
+def _unrecorded(process: MeasuringPlan, bound: Condition | AlertRule) -> Because[str] | None:
+    """The column with the answers of a rival, if it is needed and the recorder cannot write it."""
+    column, service = process.rival_answers(bound), process.service
+    if column is None or process.part.by.value != "sidecar" or not isinstance(service, ServicePlan):
+        return None
+    return (
+        column if column.value not in {one.name.value for side in columns(service).values() for one in side} else None
+    )
+
+
+def _without_answers(
+    process: MeasuringPlan, metric: Because[str], rival: Because[str], column: Because[str]
+) -> Diagnostic:
+    return finding(
+        "MLS792",
+        f"`{metric.value}` is compared with `{rival.value}`, whose answers are not recorded",
+        rival,
+        others=((process.part.by, "records only what the server answers"),),
+        note="the two are compared on the same rows, so the alert would never fire",
+        help="write `min` or `max` instead of `versus`, or write `by: client`, and record what "
+        f"`{rival.value}` answers as `{column.value}`",
+    )
 
 
 def _whose(rival: Because[str]) -> str:

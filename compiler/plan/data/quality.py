@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from ....schema.units import Count, Duration, Margin, Measure, Percent, plain
 from ...because import Because, because, decision, first, text
+from ...computed import WITH_RESULT
 from ...system import AlertRule, BatchService, Condition, CustomMetric, HumanPerformance, OnlineService, Release
 from ..choose import assumed, count, readable
 from ..serving.batch import BatchPlan
@@ -30,9 +31,6 @@ __all__ = ["QualityPlan", "label_limit"]
 LEAST = 100
 """With 93 observations, Wilson's 95% interval of a share of one half is 10 points to either side."""
 
-
-KNOWN = ("champion", "human")
-"""The rivals with a result from before, and no answers to the newest requests."""
 
 SIDES = ("positive", "negative")
 
@@ -137,7 +135,7 @@ class QualityPlan:
         column with it.
         """
         asked = self.asked
-        known = asked.versus is not None and asked.versus.value in KNOWN and self.given is None
+        known = asked.versus is not None and asked.versus.value in WITH_RESULT and self.given is None
         return asked.versus if known and self.plan.measuring is not None else None
 
     @cached_property
