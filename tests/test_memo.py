@@ -135,7 +135,7 @@ NOT_TOLD_OF: dict[str, set[str]] = {
     "CadencePlan": {"gap", "labeled", "rollout", "run", "tolerated", "window"},
     "CostPlan": {"runs", "versions"},
     "Hops": {"hop", "lookup", "recorder"},
-    "MeasuringPlan": {"answers", "feature_results", "output", "reference", "starts", "webhook"},
+    "MeasuringPlan": {"answers", "feature_results", "output", "pause", "reference", "starts", "webhook"},
     "StorePlan": {"deadline", "folder", "late", "project"},
     "ViewPlan": {"computed", "lag", "table", "ttl", "uri"},
     "OnlineCost": {"price", "replicas"},

@@ -113,7 +113,7 @@ def test_a_weekly_run_that_is_measured_each_week_is_well(tmp_path: Path) -> None
 
 
 def test_a_window_has_all_items_of_a_run_or_none(tmp_path: Path) -> None:
-    """700,000, of which 5% are positive, in a window of a day as in one of a week, and twice as many in two."""
+    """5% of 700,000 are positive, in a window of a day as in one of a week, and twice as many in two."""
     for interval, rows in (("1d", 35_000), ("7d", 35_000), ("14d", 70_000)):
         result = of_batch(tmp_path / interval, "0 4 * * 1", interval=interval)
         found = result._compiled.environments[0].plan.quality
