@@ -9,7 +9,7 @@ import pytest
 
 from mlspec.runtime.conditions import Unreadable
 from mlspec.runtime.exporter.jobs import jobs_of
-from mlspec.runtime.quality.fresh import new_labels
+from mlspec.runtime.quality.fresh import NAME, new_labels
 
 from .captures import AT, DAY, Captured
 
@@ -87,4 +87,6 @@ def test_the_process_counts_them_without_a_bar_for_the_quality(made: Captured) -
     jobs = {one.name: one for one in jobs_of(made.config)}
     assert list(jobs) == ["labels", "capture"]
     (labels,) = jobs["labels"].measure(AT)
-    assert (labels.monitor, [one.value for one in labels.series]) == ("labels", [4])
+    found = {one.name: one.value for one in labels.series}
+    assert (labels.monitor, found[NAME]) == ("labels", 4)
+    assert "mlspec_label_newest_timestamp_seconds" in found
