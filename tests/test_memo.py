@@ -156,7 +156,7 @@ NOT_TOLD_OF: dict[str, set[str]] = {
         "search_stale",
     },
     "DriftPlan": {"columns", "lookback", "of_features", "of_prediction", "profile"},
-    "QualityPlan": {"about_all_rows", "given", "more_is_better", "seen"},
+    "QualityPlan": {"about_all_rows", "estimated", "given", "more_is_better", "seen"},
     "GatewayPlan": {"enforces_timeout", "route_kind", "timeout"},
     "MeshPlan": {"follows_routes", "probes", "tunnel"},
     "Timing": {"timeout"},

@@ -328,7 +328,7 @@ SUBJECTS: dict[str, tuple[dict[str, object], str]] = {
     ),
     "an output without expectations": (
         bounded("violation-rate", "score"),
-        "MLS731 nothing measures `violation-rate` of `score`, of which nothing is expected",
+        "MLS731 nothing measures `violation-rate` of `score`, because the data expects nothing of it",
     ),
     "a segment": (
         {"segments": ["is_fraud"]},

@@ -20,8 +20,8 @@ __all__ = ["columns", "unknown_subjects"]
 
 def unknown_subjects(plan: Plan) -> Iterator[Diagnostic]:
     """An error for each `of` that names nothing of the spec."""
-    asked = plan.system.monitoring
     try:
+        asked = plan.system.monitoring
         bounds: list[Condition | AlertRule] = [*asked.rules]
         bounds += [asked.quality] if asked.quality is not None else []
         for bound in bounds:

@@ -16,7 +16,7 @@ from . import models, runtimes, serving
 from .data import SEGMENT, data, features
 from .maker import Maker, members
 from .platform import RECEIVERS, alerts, platform, platform_file
-from .release import monitoring, rollout, success
+from .release import monitoring, rollout, success, triggers
 from .training import evaluation, retraining, training
 
 __all__ = ["Files", "generated"]
@@ -106,6 +106,9 @@ class _System:
             bounded=self.trains,
             recorded=self._recorded() if self.online else None,
         )
+        if spec.get("retraining"):
+            chosen = triggers(maker, spec["monitoring"], self.metric)
+            spec["retraining"] |= {"triggers": chosen} if chosen else {}
         reached = (self.metric, self.worse)
         spec["success"] = success(maker, *reached, bounded=self.trains) if maker.maybe(0.3) else None
         spec["problem"] = maker.free("Problem", task=self.task)
@@ -116,7 +119,8 @@ class _System:
         """Whether the main model has an output that can be compared with labels: one value for each request."""
         signature = self.spec["models"][self.name].get("signature") or {}
         shapes = [output.get("shape") or [] for output in signature.get("outputs", [])]
-        return any(all(size in (1, -1) for size in shape) for shape in shapes)
+        rows = [shape[1:] if shape[:1] == [-1] else shape for shape in shapes]
+        return any(all(size == 1 for size in shape) for shape in rows)
 
     def _recorded(self) -> tuple[str, list[str]]:
         """The main service, and what in its pods can record its predictions."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from mlspec.compiler.computed import ESTIMATED
+
 from .data import SEGMENT
 from .maker import Maker
 from .platform import alerts
@@ -89,9 +91,9 @@ def monitoring(
     """
     segment = SEGMENT if bounded and maker.maybe(0.5) else None
     captured = _capture(maker, *recorded, bounded=bounded) if recorded is not None and maker.maybe(0.6) else None
-    drift = _drift(maker) if bounded else None
-    quality = _quality(maker, "Condition", metric, bar, segment) if bounded else None
     here = captured is not None and maker.labels is not None and maker.maybe(0.5)
+    drift = _drift(maker, here=here) if bounded else None
+    quality = _quality(maker, "Condition", metric, bar, segment) if bounded else None
     return maker.free(
         "Monitoring",
         alerts=alerts(maker),
@@ -143,13 +145,24 @@ def _burn(maker: Maker) -> list[dict[str, Any]] | None:
     return maker.pick((None, made))
 
 
-def _drift(maker: Maker) -> dict[str, Any]:
-    """Distances that two distributions can have."""
+def triggers(maker: Maker, monitoring: dict[str, Any], metric: str) -> list[str] | None:
+    """What starts a run: a quality that is too low, and drift if the quality can be estimated before labels arrive."""
+    quality, drift = monitoring.get("quality"), monitoring.get("drift") or {}
+    found = ["quality-drop"] if quality else []
+    value = quality is not None and not quality.keys().isdisjoint(("min", "max"))
+    if value and (monitoring.get("measured") == "elsewhere" or metric in ESTIMATED):
+        found += ["data-drift"] if drift.get("features") or drift.get("columns") else []
+        found += ["prediction-drift"] if drift.get("prediction") else []
+    return maker.some(found) if found and maker.maybe(0.7) else None
+
+
+def _drift(maker: Maker, *, here: bool) -> dict[str, Any]:
+    """Distances that two distributions can have. A segment that is no input is compared by jobs of the author only."""
     return maker.free(
         "Drift",
         features=_method(maker),
         prediction=_method(maker) if maker.maybe(0.5) else None,
-        columns={SEGMENT: _method(maker)} if maker.maybe(0.5) else None,
+        columns={SEGMENT: _method(maker)} if not here and maker.maybe(0.5) else None,
     )
 
 

@@ -125,7 +125,7 @@ def retraining(maker: Maker, run: dict[str, Any]) -> dict[str, Any]:
             "Diagnosis", **({} if maker.lenient else {"onDataFault": "stop", "onFeatureChange": "stop"})
         ),
         promote=_promote(maker, run) if "register" in run["steps"] and maker.maybe(0.7) else None,
-        triggers=maker.pick((None, ["data-drift"], ["quality-drop", "prediction-drift"])),
+        triggers=None,  # they depend on what is watched
         online=None,  # it needs captured predictions, their labels, drift, and gates, all in one environment
     )
 

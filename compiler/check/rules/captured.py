@@ -72,7 +72,7 @@ def _column(plan: Plan, process: MeasuringPlan, bound: Condition | AlertRule, of
     elif of.value not in declared | compared and process.recorded is not None and of.value in process.recorded:
         yield finding(
             "MLS731",
-            f"nothing measures `{bound.metric.value}` of `{of.value}`, of which nothing is expected",
+            f"nothing measures `{bound.metric.value}` of `{of.value}`, because the data expects nothing of it",
             of,
             note=f"only the columns of `data.columns` are checked; {NEVER}",
             help=f"declare `{of.value}` under `data.columns`, or remove this bound",
