@@ -1,8 +1,7 @@
 """`mlspec runtime exporter`: measure in every interval, serve the metrics, and start training runs when asked.
 
-It exits with 0 after SIGTERM, and with 1 if its configuration cannot be read, a port is taken, or it is broken: the
-thread that reads ages ended. A measurement that
-fails is written to the log and tried again; the alert on its age opens a ticket.
+It exits with 0 after SIGTERM, and with 1 if its configuration cannot be read, a port is taken, or the thread that reads
+ages has ended. A measurement that fails is written to the log and tried again; the alert on its age opens a ticket.
 """
 
 from __future__ import annotations
