@@ -226,7 +226,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Volume": {
         "records": ('records', 'optional', ('scalar', 'count', ''), None, ''),
         "daily": ('daily', 'optional', ('scalar', 'count', ''), None, ''),
-        "size": ('size', 'optional', ('scalar', 'memory', ''), None, ''),
+        "size": ('size', 'optional', ('scalar', 'size', ''), None, ''),
         "history": ('history', 'optional', ('scalar', 'duration', ''), None, ''),
     },
     "PinnedVersion": {
@@ -364,7 +364,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "online": ('online', 'optional', ('union', 'OnlineStore'), None, ''),
         "user": ('user', 'default', ('integer', 1, 2147483647), '1000', 'the first non-root user in most images'),
         "cpu": ('cpu', 'default', ('scalar', 'cores', ''), '1', 'one process does the work'),
-        "memory": ('memory', 'default', ('scalar', 'memory', ''), '4Gi', 'a first guess'),
+        "memory": ('memory', 'default', ('scalar', 'size', ''), '4Gi', 'a first guess'),
         "deadline": ('deadline', 'derived', ('scalar', 'positive-duration', ''), None, 'as half of the shortest gap between two runs'),
     },
     "FeatureTables": {
@@ -559,7 +559,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "uri": ('uri', 'required', ('scalar', 'uri', ''), None, ''),
         "format": ('format', 'required', ('enum', ('onnx', 'tensorrt', 'torchscript', 'python', 'openvino', 'savedmodel', 'safetensors', 'sklearn', 'xgboost', 'lightgbm', 'catboost', 'mlflow', 'mar', 'custom')), None, ''),
         "digest": ('digest', 'required', ('scalar', 'digest', ''), None, ''),
-        "size": ('size', 'optional', ('scalar', 'memory', ''), None, ''),
+        "size": ('size', 'optional', ('scalar', 'size', ''), None, ''),
         "access": ('access', 'optional', ('scalar', 'name', 'access'), None, ''),
     },
     "Code": {
@@ -596,7 +596,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "sidecars": ('sidecars', 'map', ('map', ('object', 'Sidecar'), 'name', ''), None, ''),
         "podLabels": ('pod_labels', 'map', ('map', ('scalar', 'label-value', ''), 'label-key', ''), None, ''),
         "podAnnotations": ('pod_annotations', 'map', ('map', ('scalar', 'text', ''), 'label-key', ''), None, ''),
-        "storage": ('storage', 'derived', ('scalar', 'memory', ''), None, 'as 20Gi, plus the base model and the result of fine-tuning'),
+        "storage": ('storage', 'derived', ('scalar', 'size', ''), None, 'as 20Gi, plus the base model and the result of fine-tuning'),
         "steps": ('steps', 'required', ('object', 'Steps'), None, ''),
         "fit": ('fit', 'optional', ('scalar', 'positive-duration', ''), None, ''),
         "tokens": ('tokens', 'optional', ('scalar', 'count', ''), None, ''),
@@ -620,8 +620,8 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "TrainingResources": {
         "cpu": ('cpu', 'default', ('scalar', 'cores', ''), '2', 'enough to get started; set what your code needs'),
-        "memory": ('memory', 'default', ('scalar', 'memory', ''), '8Gi', 'enough to get started; set what your code needs'),
-        "ephemeralStorage": ('ephemeral_storage', 'default', ('scalar', 'memory', ''), '5Gi', "a node's own disk is small and shared; `storage` is for more"),
+        "memory": ('memory', 'default', ('scalar', 'size', ''), '8Gi', 'enough to get started; set what your code needs'),
+        "ephemeralStorage": ('ephemeral_storage', 'default', ('scalar', 'size', ''), '5Gi', "a node's own disk is small and shared; `storage` is for more"),
         "accelerator": ('accelerator', 'optional', ('object', 'AcceleratorRequest'), None, ''),
     },
     "AcceleratorRequest": {
@@ -649,7 +649,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "configMap": ('config_map', 'optional', ('scalar', 'object-name', ''), None, ''),
         "secret": ('secret', 'optional', ('scalar', 'object-name', ''), None, ''),
         "claim": ('claim', 'optional', ('scalar', 'object-name', ''), None, ''),
-        "size": ('size', 'optional', ('scalar', 'memory', ''), None, ''),
+        "size": ('size', 'optional', ('scalar', 'size', ''), None, ''),
         "writable": ('writable', 'default', ('bool',), 'false', 'pods share claims'),
         "path": ('path', 'optional', ('scalar', 'path', ''), None, ''),
     },
@@ -659,7 +659,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "args": ('args', 'list', ('list', ('scalar', 'text', ''), ''), None, ''),
         "env": ('env', 'map', ('map', ('either', ('scalar', 'text', ''), 'KeyReference'), 'env-name', ''), None, ''),
         "cpu": ('cpu', 'default', ('scalar', 'cores', ''), '100m', 'enough for a proxy'),
-        "memory": ('memory', 'default', ('scalar', 'memory', ''), '128Mi', 'enough for a proxy'),
+        "memory": ('memory', 'default', ('scalar', 'size', ''), '128Mi', 'enough for a proxy'),
         "user": ('user', 'optional', ('integer', 1, 2147483647), None, ''),
         "mounts": ('mounts', 'map', ('map', ('scalar', 'path', ''), 'name', ''), None, ''),
     },
@@ -817,8 +817,8 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "Resources": {
         "cpu": ('cpu', 'derived', ('scalar', 'cores', ''), None, "from the runtime's requirements"),
-        "memory": ('memory', 'derived', ('scalar', 'memory', ''), None, "from the runtime's requirements plus twice the model size"),
-        "ephemeralStorage": ('ephemeral_storage', 'derived', ('scalar', 'memory', ''), None, "from the model size and the runtime's requirements"),
+        "memory": ('memory', 'derived', ('scalar', 'size', ''), None, "from the runtime's requirements plus twice the model size"),
+        "ephemeralStorage": ('ephemeral_storage', 'derived', ('scalar', 'size', ''), None, "from the model size and the runtime's requirements"),
         "accelerator": ('accelerator', 'optional', ('object', 'AcceleratorRequest'), None, ''),
     },
     "Runtime": {
@@ -966,7 +966,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "preferredSizes": ('preferred_sizes', 'list', ('list', ('integer', None, None), ''), None, ''),
     },
     "Caching": {
-        "size": ('size', 'default', ('scalar', 'memory', ''), '64Mi', 'enough for thousands of small responses'),
+        "size": ('size', 'default', ('scalar', 'size', ''), '64Mi', 'enough for thousands of small responses'),
     },
     "KnownInputs": {
         "count": ('count', 'required', ('scalar', 'count', ''), None, ''),
@@ -1244,7 +1244,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "every": ('every', 'default', ('scalar', 'duration', ''), '5m', 'recent enough to monitor, and few files'),
         "hop": ('hop', 'default', ('scalar', 'duration', ''), '2ms', 'above the p99 measured on a loopback address; replace it with your own measurement'),
         "cpu": ('cpu', 'default', ('scalar', 'cores', ''), '100m', 'enough for a few hundred requests per second'),
-        "memory": ('memory', 'default', ('scalar', 'memory', ''), '384Mi', 'its buffers are bounded, and Parquet needs 150 MiB'),
+        "memory": ('memory', 'default', ('scalar', 'size', ''), '384Mi', 'its buffers are bounded, and Parquet needs 150 MiB'),
     },
     "HashKey": {
         "secret": ('secret', 'required', ('scalar', 'object-name', ''), None, ''),
@@ -1252,8 +1252,8 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "MonitorResources": {
         "cpu": ('cpu', 'default', ('scalar', 'cores', ''), '500m', 'it reads five million rows with thirty columns in about two seconds'),
-        "memory": ('memory', 'default', ('scalar', 'memory', ''), '1Gi', 'it reads tables in pieces, and holds the IDs and the labels of one window'),
-        "ephemeralStorage": ('ephemeral_storage', 'default', ('scalar', 'memory', ''), '1Gi', 'a result takes a few kilobytes'),
+        "memory": ('memory', 'default', ('scalar', 'size', ''), '1Gi', 'it reads tables in pieces, and holds the IDs and the labels of one window'),
+        "ephemeralStorage": ('ephemeral_storage', 'default', ('scalar', 'size', ''), '1Gi', 'a result takes a few kilobytes'),
     },
     "Dashboard": {
         "folder": ('folder', 'optional', ('scalar', 'text', ''), None, ''),
@@ -1296,8 +1296,8 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "checkpoint": ('checkpoint', 'default', ('scalar', 'duration', ''), '1h', 'losing an hour of learning is acceptable'),
         "frozen": ('frozen', 'default', ('scalar', 'duration', ''), '1d', 'a fault is found and fixed in a day'),
         "cpu": ('cpu', 'default', ('scalar', 'cores', ''), '1', 'incremental algorithms rarely use more than one core'),
-        "memory": ('memory', 'default', ('scalar', 'memory', ''), '2Gi', 'a batch has at most two million rows'),
-        "ephemeralStorage": ('ephemeral_storage', 'default', ('scalar', 'memory', ''), '2Gi', 'a batch takes about a hundred megabytes'),
+        "memory": ('memory', 'default', ('scalar', 'size', ''), '2Gi', 'a batch has at most two million rows'),
+        "ephemeralStorage": ('ephemeral_storage', 'default', ('scalar', 'size', ''), '2Gi', 'a batch takes about a hundred megabytes'),
     },
     "SuccessCriterion": {
         "metric": ('metric', 'required', ('scalar', 'metric', 'metrics'), None, ''),

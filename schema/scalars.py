@@ -172,7 +172,7 @@ def _regex(text: str) -> str:
 
 
 _ABOVE_NOTHING = r"(?!0+(?:\.0+)?%)"
-_ABOVE_ZERO = r"(?!0+(?:\.0+)?[a-z])"
+_ABOVE_ZERO = r"(?!0+(?:\.0+)?[A-Za-z])"
 _MILLISECONDS = r"(?:[0-9]{1,15}ms|[0-9]{1,15}(?:\.[0-9]{1,3})?[smhdw])"
 """Whole ones, of any length: a thousandth of a second, minute, hour, day, or week is a whole number of milliseconds."""
 _ALL = r"100(?:\.0{1,9})?%"
@@ -263,6 +263,14 @@ SCALARS: dict[str, Scalar] = {
     ),
     "chance": _part_of(units.Percent, "a percentage above 0% and below 100%", _ABOVE_NOTHING + _BELOW_ALL, "5%"),
     "memory": _quantity(units.Memory),
+    "size": _part_of(
+        units.Memory,
+        "a size above zero",
+        _ABOVE_ZERO + units.Memory.PATTERN,
+        "4Gi",
+        "512Mi",
+        why="Kubernetes refuses a volume without a size, and a container without memory never starts",
+    ),
     "cores": _part_of(
         units.Cores,
         "a number of CPU cores above zero",

@@ -134,6 +134,23 @@ def test_a_gate_in_another_unit(metric: str, bound: str, differs: bool, tmp_path
     )
 
 
+@pytest.mark.parametrize(
+    "fragment",
+    [
+        "training: {storage: 0Mi}",
+        "training: {resources: {memory: 0Gi}}",
+        "training: {resources: {ephemeralStorage: 0.0Gi}}",
+        "serving: {resources: {ephemeralStorage: 0Mi}}",
+        "serving: {caching: {size: 0Mi}}",
+        "release: {artifact: {size: 0Gi}}",
+    ],
+)
+def test_trap_nothing_has_a_size_of_zero(fragment: str, tmp_path: Path) -> None:
+    """An API server refused the volume, with all objects that were applied after it."""
+    [found] = findings(tmp_path, "MLS006", fragment)
+    assert found.message.endswith("is not a size above zero")
+
+
 def test_zero_has_no_logarithm(tmp_path: Path) -> None:
     assert findings(tmp_path / "a", "MLS708", SEARCH % "min: 0, max: 0.1, scale: log")
     assert findings(tmp_path / "b", "MLS708", SEARCH % "min: 0.001, max: 0.1, scale: log") == []

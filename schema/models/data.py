@@ -13,11 +13,11 @@ from .base import (
     Count,
     Duration,
     Identifier,
-    Memory,
     Percent,
     PositiveDuration,
     Regex,
     Section,
+    Size,
     SourceName,
     Text,
     UnitPrice,
@@ -45,7 +45,7 @@ class Volume(Section):
 
     records: Count | None = optional("How many records exist.")
     daily: Count | None = optional("How many records arrive per day.")
-    size: Memory | None = optional("The total size.")
+    size: Size | None = optional("The total size.")
     history: Duration | None = optional("How far back the data goes.")
 
 

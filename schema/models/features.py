@@ -16,9 +16,9 @@ from .base import (
     EntityName,
     Identifier,
     Image,
-    Memory,
     PositiveDuration,
     Section,
+    Size,
     SourceName,
     Text,
     Uri,
@@ -152,7 +152,7 @@ class Materialization(Section):
         le=2147483647,
     )  # fmt: skip
     cpu: Cores = default("1", "CPU cores.", "one process does the work")
-    memory: Memory = default("4Gi", "Memory, for the rows of the longest window and the new ones.", "a first guess")
+    memory: Size = default("4Gi", "Memory, for the rows of the longest window and the new ones.", "a first guess")
     deadline: PositiveDuration | None = derived(
         "How long a run may take.", "as half of the shortest gap between two runs"
     )

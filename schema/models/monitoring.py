@@ -20,7 +20,6 @@ from .base import (
     Identifier,
     Image,
     Interval,
-    Memory,
     Name,
     ObjectName,
     PositiveDuration,
@@ -29,6 +28,7 @@ from .base import (
     SegmentName,
     ServiceName,
     Share,
+    Size,
     Text,
     TimeZone,
     Uri,
@@ -181,7 +181,7 @@ class Capture(Section):
         "above the p99 measured on a loopback address; replace it with your own measurement",
     )
     cpu: Cores = default("100m", "The CPU request of the sidecar.", "enough for a few hundred requests per second")
-    memory: Memory = default(
+    memory: Size = default(
         "384Mi", "The memory request and limit of the sidecar.", "its buffers are bounded, and Parquet needs 150 MiB"
     )
 
@@ -199,10 +199,10 @@ class MonitorResources(Section):
     """Resources of the process that measures drift and quality."""
 
     cpu: Cores = default("500m", "CPU cores.", "it reads five million rows with thirty columns in about two seconds")
-    memory: Memory = default(
+    memory: Size = default(
         "1Gi", "Memory.", "it reads tables in pieces, and holds the IDs and the labels of one window"
     )
-    ephemeral_storage: Memory = default(
+    ephemeral_storage: Size = default(
         "1Gi", "The disk space of the node: its results, and its logs.", "a result takes a few kilobytes"
     )
 
@@ -302,8 +302,8 @@ class OnlineLearning(Section):
         "1d", "Open a ticket when learning has been frozen for longer than this.", "a fault is found and fixed in a day"
     )
     cpu: Cores = default("1", "The CPU request.", "incremental algorithms rarely use more than one core")
-    memory: Memory = default("2Gi", "The memory request and limit.", "a batch has at most two million rows")
-    ephemeral_storage: Memory = default(
+    memory: Size = default("2Gi", "The memory request and limit.", "a batch has at most two million rows")
+    ephemeral_storage: Size = default(
         "2Gi", "The disk space: a batch, a checkpoint, and logs.", "a batch takes about a hundred megabytes"
     )
 

@@ -11,11 +11,11 @@ from .base import (
     Image,
     LabelKey,
     LabelValue,
-    Memory,
     Name,
     ObjectName,
     Path,
     Section,
+    Size,
     Text,
     default,
     derived,
@@ -84,7 +84,7 @@ class PodVolume(Section):
     config_map: ObjectName | None = optional("The ConfigMap to mount.")
     secret: ObjectName | None = optional("The Secret to mount.")
     claim: ObjectName | None = optional("The PersistentVolumeClaim to mount.")
-    size: Memory | None = optional("The size of an empty volume, which lives as long as the pod.")
+    size: Size | None = optional("The size of an empty volume, which lives as long as the pod.")
     writable: bool = default(
         False, "Whether containers may write to the claim; they always may to an empty volume.", "pods share claims"
     )
@@ -99,7 +99,7 @@ class Sidecar(Section):
     args: list[Text] = listed("The arguments. If omitted, the image's own.")
     env: dict[EnvName, EnvValue] = mapped("Its environment variables.")
     cpu: Cores = default("100m", "The CPU request.", "enough for a proxy")
-    memory: Memory = default("128Mi", "The memory request and limit.", "enough for a proxy")
+    memory: Size = default("128Mi", "The memory request and limit.", "enough for a proxy")
     user: int | None = optional(
         "The numeric user ID that the image runs as; never 0. If omitted, that of the main container.",
         ge=1,

@@ -8,10 +8,10 @@ from .base import (
     AccessName,
     Digest,
     Image,
-    Memory,
     Metric,
     Name,
     Section,
+    Size,
     SystemName,
     Text,
     Timestamp,
@@ -44,7 +44,7 @@ class Artifact(Section):
         "`path NUL sha256` (`mlspec digest PATH` prints either); for an image, the manifest digest; for a hub "
         "repository, the commit. The download fails if it differs."
     )
-    size: Memory | None = optional("The total size; memory and startup time are derived from it.")
+    size: Size | None = optional("The total size; memory and startup time are derived from it.")
     access: AccessName | None = optional("The access used to download the files.")
 
 

@@ -30,6 +30,7 @@ from .base import (
     Rate,
     RuntimeName,
     Section,
+    Size,
     Text,
     TimeZone,
     Url,
@@ -59,8 +60,8 @@ class Resources(Section):
     """Resources of one replica."""
 
     cpu: Cores | None = derived("CPU cores.", "from the runtime's requirements")
-    memory: Memory | None = derived("Memory.", "from the runtime's requirements plus twice the model size")
-    ephemeral_storage: Memory | None = derived(
+    memory: Size | None = derived("Memory.", "from the runtime's requirements plus twice the model size")
+    ephemeral_storage: Size | None = derived(
         "The disk space of the node: the model, what the container writes, and logs.",
         "from the model size and the runtime's requirements",
     )
@@ -96,7 +97,7 @@ class Batching(Section):
 class Caching(Section):
     """Response cache: the server reuses the response to an identical request."""
 
-    size: Memory = default("64Mi", "The cache size.", "enough for thousands of small responses")
+    size: Size = default("64Mi", "The cache size.", "enough for thousands of small responses")
 
 
 class Warmup(Section):

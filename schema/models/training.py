@@ -21,7 +21,6 @@ from .base import (
     Image,
     LabelKey,
     LabelValue,
-    Memory,
     Metric,
     Name,
     ObjectName,
@@ -29,6 +28,7 @@ from .base import (
     PositiveDuration,
     Section,
     SegmentName,
+    Size,
     Text,
     Uri,
     Url,
@@ -50,8 +50,8 @@ class TrainingResources(Section):
     """Resources of one training step."""
 
     cpu: Cores = default("2", "CPU cores.", "enough to get started; set what your code needs")
-    memory: Memory = default("8Gi", "Memory.", "enough to get started; set what your code needs")
-    ephemeral_storage: Memory = default(
+    memory: Size = default("8Gi", "Memory.", "enough to get started; set what your code needs")
+    ephemeral_storage: Size = default(
         "5Gi",
         "The disk space of the node: what the step writes to `/tmp`, and its logs.",
         "a node's own disk is small and shared; `storage` is for more",
@@ -281,7 +281,7 @@ class Training(Section):
     sidecars: dict[Name, Sidecar] = mapped("Containers next to the main one, such as a proxy for a database.")
     pod_labels: dict[LabelKey, LabelValue] = mapped("Labels of the pods, in addition to those of the platform.")
     pod_annotations: dict[LabelKey, Text] = mapped("Annotations of the pods, in addition to those of the platform.")
-    storage: Memory | None = derived(
+    storage: Size | None = derived(
         "The size of the volume that the steps share.",
         "as 20Gi, plus the base model and the result of fine-tuning",
     )
