@@ -235,7 +235,9 @@ def test_trap_a_metric_that_the_process_cannot_compute_ends_all_of_its_measureme
     tmp_path: Path, metric: str
 ) -> None:
     """It raises before it reads anything, so not even the age of the labels is known."""
-    made = asking(metric, KNOWN.get(metric, {}).get("direction", "maximize"))
+    direction = KNOWN.get(metric, {}).get("direction", "maximize")
+    metric = "pinball_loss@0.9" if metric == "pinball_loss" else metric
+    made = asking(metric, direction)
     made["metrics"] = {"mine": {"direction": "maximize", "needsLabels": True}}
     wrong = [one for one in errors(tmp_path, made) if one.startswith("MLS731")]
     try:
@@ -313,3 +315,41 @@ def test_several_values_are_a_list(tmp_path: Path, shape: list[int], changes: di
     columns = json.loads(made["capture/record.schema.json"])["properties"]
     assert (columns["amount"]["type"], columns["score"]["type"]) == ("array", ["number", "null"])
     assert "unwrapped" not in inside(made, "monitor.json")["monitoring"]["capture"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "refused"),
+    [
+        ({"metric": "roc_auc", "min": 0.6}, True),
+        ({"metric": "roc_auc", "min": 0.6, "of": "score"}, True),
+        ({"metric": "ndcg@10", "min": 0.3, "of": "score"}, False),
+    ],
+)
+def test_trap_an_output_with_a_value_for_each_class_is_no_score(
+    asked: dict[str, Any], refused: bool, tmp_path: Path
+) -> None:
+    """The probabilities of both classes, as scikit-learn's models answer, are a list, which nothing was measured of."""
+    changes = {"monitoring__quality": asked, "monitoring__drift": None}
+    shaped = {"name": "score", "dtype": "float32", "shape": [-1, 2]}
+    made = measured("client", None, **changes)
+    made["model"]["signature"]["outputs"] = [shaped]
+    said = "MLS012: the output `score` has several values for each prediction"
+    assert (said in errors(tmp_path, made)) is refused
+
+
+@pytest.mark.parametrize(
+    ("metric", "refused"),
+    [
+        ("pinball_loss", True),
+        ("pinball_loss@5", True),
+        ("ndcg@0", True),
+        ("ndcg@10", False),
+        ("ndcg", False),
+    ],
+)
+def test_trap_a_metric_lacks_its_quantile_or_its_ranks(metric: str, refused: bool, tmp_path: Path) -> None:
+    """It was accepted, and never measured."""
+    bound = {"max": 5} if metric.startswith("pinball") else {"min": 0.3}
+    made = measured("client", None, monitoring__quality={"metric": metric, **bound}, monitoring__drift=None)
+    found = [one for one in errors(tmp_path, made) if one.startswith("MLS731") and "cannot be computed without" in one]
+    assert bool(found) is refused

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ...schema.units import Duration, Percent, Rate
 from ..because import Because, because, decision, first, fixed, text
-from ..computed import DECISIONS, ESTIMATED, QUERIES, SEVERAL_CLASSES, WITH_RESULT, rival_column
+from ..computed import DECISIONS, EQUAL, ESTIMATED, QUERIES, SEVERAL_CLASSES, WITH_RESULT, rival_column
 from ..exported import Exported, condition
 from ..finding import Refusal, refusal
 from ..pace import settles
@@ -313,13 +313,15 @@ class MeasuringPlan:
 
     def judged(self, bound: Condition | AlertRule) -> Because[str]:
         """The output that a bound is on. A metric of rankings is on a list."""
+        base = bound.metric.value.partition("@")[0]
+        lists = base in (*QUERIES, "ctr") or (base in EQUAL and self.plan.system.problem.task.value in LISTS)
         if bound.of is not None and bound.of.value not in self.plan.system.services:
-            return bound.of
-        if bound.metric.value.partition("@")[0] in QUERIES:
-            lists = [tensor.name for tensor in self._outputs if not single(self.service, tensor)]
-            own = [name for name in lists if self.output is not None and name.value == self.output.value]
-            if lists:
-                return (*own, *lists)[0].also(bound.metric)
+            return bound.of if lists else self._with_one_value(bound.of, bound.metric)
+        if lists:
+            several = [tensor.name for tensor in self._outputs if not single(self.service, tensor)]
+            own = [name for name in several if self.output is not None and name.value == self.output.value]
+            if several:
+                return (*own, *several)[0].also(bound.metric)
         return self._one_value(bound.metric)
 
     def rival_answers(self, bound: Condition | AlertRule) -> Because[str] | None:
@@ -334,7 +336,7 @@ class MeasuringPlan:
     def _one_value(self, asking: Because[object]) -> Because[str]:
         """The output with one value. Refuses a model without one."""
         if self.output is not None:
-            return self.output
+            return self._with_one_value(self.output, asking)
         outputs = self._outputs
         raise refusal(
             "MLS012",
@@ -343,6 +345,21 @@ class MeasuringPlan:
             others=((asking, "is measured from it"),),
             note="a distribution and a metric need one value for each prediction",
             help="add an output with the score or the class, and name it in `operatingPoint.output`",
+        )
+
+    def _with_one_value(self, output: Because[str], asking: Because[object]) -> Because[str]:
+        """An output, unless the signature gives it several values, such as one for each class."""
+        shaped = next((tensor for tensor in self._outputs if tensor.name.value == output.value), None)
+        if shaped is None or single(self.service, shaped):
+            return output
+        raise refusal(
+            "MLS012",
+            f"the output `{output.value}` has several values for each prediction",
+            output,
+            others=((asking, "is measured from it"), (shaped.shape, "its shape")),
+            note="a distribution and a metric need one value; nothing would be measured, and no alert would fire",
+            help="add an output with the score or the class, such as the probability of the positive class, and name "
+            "that one",
         )
 
     @cached_property
@@ -430,6 +447,9 @@ def _looks(interval: Because[Duration], most: int) -> tuple[Duration, str]:
     every = min(interval.value, Duration(most))
     return every, f"{in_words(every)} until the next look at it"
 
+
+LISTS = ("multilabel-classification", "generation")
+"""The tasks whose labels may be lists, which equal an output as a whole."""
 
 SHORT = 60
 """Seconds between two predictions below which no age is longer because of them."""

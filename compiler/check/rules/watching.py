@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ...because import Because
-from ...computed import COMPUTED, OTHERS
+from ...computed import COMPUTED, OTHERS, QUERIES
 from ...diagnostics import Diagnostic
 from ...exported import condition
 from ...finding import finding
@@ -137,6 +138,7 @@ def nothing_measures_it(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     for each in process.bounds if process is not None else ():
         if process is not None and each.metric.value.partition("@")[0] not in COMPUTED:
             yield _not_computed(system, process, each)
+        yield from _wrong_cutoff(each.metric)
     if process is not None:
         yield from unmeasured(plan, process)
 
@@ -163,6 +165,24 @@ def _not_computed(system: MLSystem, process: MeasuringPlan, bound: Condition | A
         others=((process.part.to, "all that the process that measures reads"),),
         note="the process would refuse its configuration, and measure neither the quality nor the labels",
         help=of_yours if bound is system.monitoring.quality else f"{_declare(metric)}, or {of_yours}",
+    )
+
+
+def _wrong_cutoff(metric: Because[str]) -> Iterator[Diagnostic]:
+    """A quantile or a number of ranks that is missing, or that cannot be one."""
+    base, _, given = metric.value.partition("@")
+    if base == "pinball_loss" and not re.fullmatch(r"0?\.[0-9]*[1-9][0-9]*", given):
+        what, example = "a quantile between 0 and 1", "pinball_loss@0.9"
+    elif base in QUERIES and given and not re.fullmatch(r"[1-9][0-9]*", given):
+        what, example = "a number of ranks", f"{base}@10"
+    else:
+        return
+    yield finding(
+        "MLS731",
+        f"`{metric.value}` cannot be computed without {what}",
+        metric,
+        note="the quality would never be measured, and its alert would never fire",
+        help=f"write it like `{example}`",
     )
 
 
