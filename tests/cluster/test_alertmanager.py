@@ -44,10 +44,10 @@ class Inbox:
         named = [{one["labels"]["alertname"] for one in body["alerts"] if one["status"] == status} for body in bodies]
         return [names for names in named if names]
 
-    def wait(self, path: str, cluster: str, status: str = "firing") -> None:
-        """Until a notification of a scene arrived."""
+    def wait(self, path: str, cluster: str, status: str = "firing", times: int = 1) -> None:
+        """Until so many notifications of a scene arrived."""
         end = time.monotonic() + PATIENCE
-        while not self.alerts(path, cluster, status):
+        while len(self.alerts(path, cluster, status)) < times:
             assert time.monotonic() < end, f"{path} got nothing of {cluster}: {self.got}"
             time.sleep(0.05)
 
@@ -184,6 +184,7 @@ def test_one_outage_is_one_page_and_broken_data_is_no_worse_model(provider: str,
             post(url, "end", failing, last)
             for path, cluster in (("/page", "outage"), ("/ticket", "outage"), ("/page", "data"), ("/page", "tickets")):
                 mail.wait(path, cluster)  # each group has a clock of its own
+            mail.wait("/page", "services", times=2)
             mail.wait("/page", "end")
             mail.wait("/ticket", "end")
             assert mail.alerts("/page", "outage") == [{"ModelServiceAbsent", "ModelErrorBudgetBurn"}]
