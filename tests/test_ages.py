@@ -16,7 +16,8 @@ import mlspec
 from mlspec.api import Result
 from mlspec.compiler.exported import CONTRACT, Exported, Monitor
 from mlspec.compiler.plan import Plan
-from mlspec.compiler.plan.measuring import Seen, seen
+from mlspec.compiler.plan.looks import Seen
+from mlspec.compiler.plan.measuring import seen
 from mlspec.runtime.conditions import Unreadable
 from mlspec.runtime.exporter.ages import Age, Ages, ages_of
 from mlspec.runtime.exporter.history import History

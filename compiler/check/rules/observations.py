@@ -81,38 +81,40 @@ def rival_without_a_result(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
           quality: {metric: recall, min: 0.68}
     """
     process = plan.measuring
-    for bound in process.bounds if process is not None else ():
-        if process is None:
-            continue
-        column = _unrecorded(process, bound)
-        if column is not None and bound.versus is not None:
-            yield _without_answers(process, bound.metric, bound.versus, column)
-        quality = QualityPlan(plan, bound)
-        rival = quality.about_all_rows
-        if rival is None or process.live is None:
-            continue
-        metric = bound.metric.value
-        if rival.value == "champion" and metric not in process.live.metrics:
-            yield finding(
-                "MLS792",
-                f"`{metric}` is compared with the live version, whose result is unknown",
-                rival,
-                others=((process.live.version, "has no such result"),),
-                note="the alert would never fire",
-                help=f"add the `{metric}` of the live version to `release.metrics`, or write `min` or `max` instead of "
-                "`versus`",
-            )
-        elif quality.asked_columns and not _judged_otherwise(process, bound):
-            value = quality.asked_columns[0]
-            yield finding(
-                "MLS792",
-                f"no alert judges `{metric}` by `{value.value}`: the result of the {_whose(rival)} is about all rows",
-                rival,
-                others=((value, "its values have no result"),),
-                note="a model that fails for one value, and is good for the others, would go unnoticed",
-                help=f"write a bound on `{metric}` with `{_side(quality)}` instead of `versus`, which also judges each "
-                "value",
-            )
+    if process is not None:
+        for bound in process.bounds:
+            yield from _without_rival(process, bound)
+
+
+def _without_rival(process: MeasuringPlan, bound: Condition | AlertRule) -> Iterator[Diagnostic]:
+    column, metric = _unrecorded(process, bound), bound.metric.value
+    if column is not None and bound.versus is not None:
+        yield _without_answers(process, bound.metric, bound.versus, column)
+    quality = QualityPlan(process.plan, bound)
+    rival = quality.about_all_rows
+    if rival is None or process.live is None:
+        return
+    if rival.value == "champion" and metric not in process.live.metrics:
+        yield finding(
+            "MLS792",
+            f"`{metric}` is compared with the live version, whose result is unknown",
+            rival,
+            others=((process.live.version, "has no such result"),),
+            note="the alert would never fire",
+            help=f"add the `{metric}` of the live version to `release.metrics`, or write `min` or `max` instead of "
+            "`versus`",
+        )
+    elif quality.asked_columns and not _judged_otherwise(process, bound):
+        value = quality.asked_columns[0]
+        yield finding(
+            "MLS792",
+            f"no alert judges `{metric}` by `{value.value}`: the result of the {_whose(rival)} is about all rows",
+            rival,
+            others=((value, "its values have no result"),),
+            note="a model that fails for one value, and is good for the others, would go unnoticed",
+            help=f"write a bound on `{metric}` with `{_side(quality)}` instead of `versus`, which also judges each "
+            "value",
+        )
 
 
 def _unrecorded(process: MeasuringPlan, bound: Condition | AlertRule) -> Because[str] | None:
@@ -120,9 +122,8 @@ def _unrecorded(process: MeasuringPlan, bound: Condition | AlertRule) -> Because
     column, service = process.rival_answers(bound), process.service
     if column is None or process.part.by.value != "sidecar" or not isinstance(service, ServicePlan):
         return None
-    return (
-        column if column.value not in {one.name.value for side in columns(service).values() for one in side} else None
-    )
+    written = {one.name.value for side in columns(service).values() for one in side}
+    return column if column.value not in written else None
 
 
 def _without_answers(
