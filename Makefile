@@ -8,7 +8,7 @@ SCALE = 1
 SECONDS = 60
 PYTEST = python -m pytest -q -n auto --dist worksteal
 
-.PHONY: setup quick check exhaustive attack leaves cases fuzz cluster ground longest loop programs environments proof lowest newest generate golden bench sbom lock clean
+.PHONY: setup quick check exhaustive attack leaves cases fuzz cluster ground real longest loop programs environments proof lowest newest generate golden bench sbom lock clean
 
 setup: .venv/.ready  ## create a complete development environment, with the versions in requirements/
 
@@ -53,14 +53,21 @@ fuzz: .fuzz/.ready  ## look for input that reaches new code and breaks it, for S
 
 cluster: setup  ## run the proving ground: real controllers on the output; needs Go, and builds them once
 	$(MAKE) -s -j2 programs environments
-	$(MAKE) -s -j2 ground longest
+	$(MAKE) -s -j3 ground real longest
 
-longest: setup  ## run the libraries, the demo, and the exhaustive tests, next to the control plane
+longest: setup  ## run the libraries, the demo, and the exhaustive tests, then the lowest and the newest versions
 	$(MAKE) -s loop
 	nice $(MAKE) -s exhaustive
+	nice $(MAKE) -s lowest
+	nice $(MAKE) -s newest
+
+GROUND = python -m pytest -q --durations=0 --durations-min=1 --ignore=tests/cluster/loop tests/cluster
 
 ground: setup  ## run the tests of the control plane, which mostly wait for its controllers
-	python -m pytest -q --durations=0 --durations-min=1 --ignore=tests/cluster/loop tests/cluster
+	$(GROUND) -m ground
+
+real: setup  ## run the tests of real servers, browsers, and Prometheus, which need no control plane
+	$(GROUND) -m 'not ground'
 
 loop: setup  ## run the tests of the libraries of data and training, and the demo
 	python -m pytest -q --durations=0 --durations-min=1 tests/cluster/loop

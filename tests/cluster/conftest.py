@@ -55,8 +55,12 @@ def _begin_early(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("releases")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests that wait for the canaries last."""
+    """Mark the tests that use the ground, and put those that wait for the canaries last."""
+    for item in items:
+        if "ground" in getattr(item, "fixturenames", ()):
+            item.add_marker("ground")
     items.sort(key=_waits)
 
 
