@@ -7,6 +7,7 @@ sample (docs/configuration/unit_testing_rules.md).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ...compiler.because import Because, because_of, fixed, roots
@@ -46,9 +47,10 @@ def unit_tests(
     rules = [(rule, alert) for group in bodies for rule in group["rules"] if (alert := _alert(rule)) is not None]
     alerts = [alert for _, alert in rules]
     made: dict[int, list[Because[Body]]] = {}
+    shown: set[int] = set()
     for rule, alert in rules:
         for scene in alert.proof.scenes if alert.proof is not None else ():
-            made.setdefault(scene.every, []).append(_scene(alert, scene, rule))
+            made.setdefault(scene.every, []).append(_scene(alert, scene, rule, shown))
     busy = max([PER_MINUTE, *(60 * rate.value for rate in rates)])
     made.setdefault(EVERY, []).extend(_quiet(alerts, busy, (rules, rates)))
     read, own = (naming.path_of(scope, "monitoring", kind, name) for kind in ("Rules", "Tests"))
@@ -68,13 +70,17 @@ def _tests(name: Because[str], found: Sequence[Because[Body]]) -> Because[str]:
     return because_of("tests", "each alert must fire, and stay silent", lambda: (name, roots(found)))
 
 
-def _scene(alert: Alert, scene: Scene, rule: object) -> Because[Body]:
+def _scene(alert: Alert, scene: Scene, rule: object, shown: set[int]) -> Because[Body]:
+    """The test of a scene. `shown` holds the alerts whose labels and annotations an earlier one expects in full."""
     expected: dict[tuple[int, str], Body] = {}
     asked: list[Body] = []
     for check in scene.checks:
         if check.query or check.among or any(one.value is None for one in check.fired):
             asked += _asked(check)
+        elif check.fired and shown.issuperset(id(one.alert) for one in check.fired):
+            asked.append(_again(check))
         else:
+            shown.update(id(one.alert) for one in check.fired)
             fired = [_fired(one) for one in check.fired]
             expected[check.minute, check.name] = _expected(check.minute, check.name, fired)
     test = _test(f"{alert['alert']}: {scene.name}", scene.step, scene.series, [*expected.values()], asked)
@@ -124,6 +130,18 @@ def _asked(check: Check) -> Iterator[Body]:
         "exp_samples": [
             {"labels": labeled("ALERTS", {**own, **_labels(fired)}), "value": one} for fired in check.fired
         ],
+    }
+
+
+def _again(check: Check) -> Body:
+    """The same alerts fire, which is told by the labels in which they differ."""
+    keys = ["severity", *dict.fromkeys(key for one in check.fired for key in one.labels)]
+    told = Counter([labeled("", {key: _labels(one).get(key, "") for key in keys}) for one in check.fired])
+    firing = labeled("ALERTS", {"alertname": check.name, "alertstate": "firing"})
+    return {
+        "expr": f"count by ({', '.join(keys)}) ({firing})",
+        "eval_time": f"{check.minute}m",
+        "exp_samples": [{"labels": one, "value": fixed(count, "so many fire")} for one, count in told.items()],
     }
 
 
