@@ -33,7 +33,7 @@ from .emit.backends import Backends
 from .emit.plugins import named, plugins
 from .errors import NotFoundError
 from .inputs import Input
-from .layer import Layered, layer
+from .layer import Layered, Layers
 from .layer.locks import broken_locks
 from .link import Bundle, link, link_system
 from .plan import Plan
@@ -137,15 +137,16 @@ def compile_system(
     known: Known = {}
     for type_name, tree in input_.written:
         found += check_as_written(tree, type_name, known)
-    trees, wrong = layer(input_.sources)
-    found += wrong
-    declared = tuple(tree.environment for tree in trees)
-    chosen = [tree for tree in trees if not only or tree.environment in only]
+    layers = Layers(input_.sources)
+    declared = layers.names
+    chosen = [layers.of(name) for name in declared if not only or name in only]
+    found += layers.found
     if not chosen:
         return Compiled(input=input_, declared=declared, found=tuple(merged(found)))
     environments = [_environment(tree, input_, backends, rules, known, found) for tree in chosen]
-    others = (_environment(tree, input_, backends, rules, known, []) for tree in trees if tree not in chosen)
-    every = len(chosen) == len(trees)
+    left = set(declared).difference(tree.environment for tree in chosen)
+    others = (_environment(layers.of(name), input_, backends, rules, known, []) for name in declared if name in left)
+    every = not left
     together = _whole(environments, input_, found if every else [])
     whole = together if every else None  # without the others, it lacks a part, but it shows what has an effect
     claimed = _claims(environments)
@@ -168,7 +169,7 @@ def compile_system(
         found=tuple(judged),
         timeless=tuple(judge(once, system, input_, None)),
         claims=graded(claimed, system, input_, today),
-        plugged=any(named(tree) for tree in trees),
+        plugged=any(map(named, layers.made)),
     )
 
 

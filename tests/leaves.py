@@ -16,7 +16,7 @@ from mlspec.compiler.bind.leaf import NotAChoice, OutOfRange, WrongKind, parse
 from mlspec.compiler.bind.references import _COLLECTIONS
 from mlspec.compiler.inputs import Input
 from mlspec.compiler.language import OBJECTS, UNIONS, Kind
-from mlspec.compiler.layer import layer
+from mlspec.compiler.layer import Layers
 from mlspec.compiler.layer.merge import desugar
 from mlspec.compiler.tree import Mapping, Node, Scalar, Sequence
 from mlspec.schema.units import UnitError
@@ -193,8 +193,9 @@ def _others(leaf: Leaf, input_: Input) -> Iterator[str]:
 def _named(collection: str, leaf: Leaf, input_: Input) -> Iterator[str]:
     """The other names that are declared, the nearest in the list first."""
     assert input_.sources is not None
-    for layered in layer(input_.sources)[0]:
-        names = list(_COLLECTIONS[collection][1](layered))
+    layers = Layers(input_.sources)
+    for environment in layers.names:
+        names = list(_COLLECTIONS[collection][1](layers.of(environment)))
         at = names.index(leaf.node.text) if leaf.node.text in names else 0
         yield from (names[at + 1 :] + names[:at])[:8]
 

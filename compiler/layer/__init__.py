@@ -29,9 +29,9 @@ __all__ = [
     "SAME_EVERYWHERE",
     "Layer",
     "Layered",
+    "Layers",
     "Sources",
     "is_cataloged",
-    "layer",
     "merged_layers",
 ]
 
@@ -78,13 +78,27 @@ class Layered(Record):
         return [(layer, node) for layer, node in found if node is not None]
 
 
-def layer(sources: Sources) -> tuple[list[Layered], list[Diagnostic]]:
-    """One merged tree for each environment of the spec, and violations of the layering rules."""
-    found: list[Diagnostic] = []
-    bounds = Bounds(found)
-    environments = _environments(sources.spec, bounds)
-    layered = [_environment(name, node, sources, found, bounds) for name, node in environments]
-    return layered, found
+class Layers:
+    """The merged trees of all environments of a system. Each is made when it is asked for."""
+
+    def __init__(self, sources: Sources) -> None:
+        self.found: list[Diagnostic] = []
+        """Violations of the layering rules in the environments that have been made."""
+        self.made: list[Layered] = []
+        self._sources = sources
+        self._bounds = Bounds(self.found)
+        self._overlays = dict(_environments(sources.spec, self._bounds))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All environments that the spec declares."""
+        return tuple(self._overlays)
+
+    def of(self, environment: str) -> Layered:
+        """The merged tree of one environment. Raises KeyError if the spec does not declare it."""
+        made = _environment(environment, self._overlays[environment], self._sources, self.found, self._bounds)
+        self.made.append(made)
+        return made
 
 
 def _environments(spec: Mapping, bounds: Bounds) -> list[tuple[str, Mapping]]:

@@ -15,7 +15,7 @@ from mlspec.compiler.diagnostics import Diagnostic, SourceFile
 from mlspec.compiler.emit.artifact import Artifact
 from mlspec.compiler.emit.dump import plain
 from mlspec.compiler.language import OBJECTS, UNIONS
-from mlspec.compiler.layer import Sources, layer
+from mlspec.compiler.layer import Layers, Sources
 from mlspec.compiler.pipeline import Environment
 from mlspec.compiler.read import read
 from mlspec.compiler.tree import Mapping
@@ -69,8 +69,8 @@ def binder(data: bytes) -> None:
     if tree is None:
         return
     check_as_written(tree, "MLSystem", {})
-    trees, _ = layer(Sources(spec=tree, releases={}))
-    for layered in trees:
+    layers = Layers(Sources(spec=tree, releases={}))
+    for layered in map(layers.of, layers.names):
         bound = bind(layered)
         resolve(layered, bound.references, bound.unread)
 
