@@ -134,7 +134,7 @@ def _asked(check: Check) -> Iterator[Body]:
 
 
 def _again(check: Check) -> Body:
-    """The same alerts fire, which is told by the labels in which they differ."""
+    """A check that the same alerts fire, by the labels in which they differ."""
     keys = ["severity", *dict.fromkeys(key for one in check.fired for key in one.labels)]
     told = Counter([labeled("", {key: _labels(one).get(key, "") for key in keys}) for one in check.fired])
     firing = labeled("ALERTS", {"alertname": check.name, "alertstate": "firing"})
