@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-__all__ = ["CONTROLS", "closest", "escaped", "hostile", "last", "listing", "shown", "visible"]
+__all__ = ["CONTROLS", "closest", "escaped", "hostile", "last", "listing", "sharing", "shown", "visible", "words"]
 
 # What a terminal or a CI system obeys, what reorders or hides the text around it, and what is not text: control
 # characters; line and paragraph separators; the marks, embeddings, overrides, and isolates of bidirectional text; half
@@ -67,15 +67,45 @@ def last(path: str) -> str:
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
-    """The known name at the smallest edit distance, if it is small enough to be a typo."""
+    """The known name at the smallest edit distance, if it is small enough to be a typo. If two names have words in
+    common, only the others count: `image-classification` is not a typo of `binary-classification`.
+    """
     best: tuple[int, str] | None = None
     for name in known:
-        if _differs(word.lower(), name.lower()):
+        one, other = _apart(word.lower(), name.lower())
+        if _differs(one, other):
             continue
-        far = _distance(word.lower(), name.lower(), limit=max(1, min(len(word), len(name)) // 3))
+        far = _distance(one, other, limit=max(1, min(len(one), len(other)) // 3))
         if far is not None and (best is None or far < best[0]):
             best = (far, name)
     return best[1] if best else None
+
+
+def _apart(one: str, other: str) -> tuple[str, str]:
+    """Two names without the words that both have."""
+    common = words(one) & words(other)
+    if not common:
+        return one, other
+    return _without(one, common), _without(other, common)
+
+
+def _without(name: str, common: set[str]) -> str:
+    return "-".join(word for word in _split(name) if word not in common)
+
+
+def _split(name: str) -> list[str]:
+    return [word for word in re.split(r"[^a-z0-9]+", name) if word]
+
+
+def words(name: str) -> set[str]:
+    """The words of a name, in lowercase."""
+    return set(_split(name.lower()))
+
+
+def sharing(name: str, known: Iterable[str]) -> tuple[str, ...]:
+    """The known names that have a word in common with a name: `binary-classification` for `classification`."""
+    own = {word for word in words(name) if len(word) > 3}
+    return tuple([one for one in known if own & words(one)])
 
 
 def _differs(one: str, other: str) -> bool:

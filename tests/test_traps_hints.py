@@ -111,6 +111,7 @@ def test_the_types_that_are_meant_are_types_of_the_language() -> None:
 PLACES = {
     ANYWHERE: "serving",
     "OnlineService": "serving",
+    "ModelLlm": "model__llm",
     "Batching": "serving__batching",
     "Resources": "serving__resources",
     "Replicas": "serving__replicas",
@@ -120,8 +121,9 @@ PLACES = {
 @pytest.mark.parametrize(("type_name", "key"), [(name, key) for name, keys in KEYS.items() for key in keys])
 def test_keys_of_kubernetes_name_what_mlspec_has_instead(type_name: str, key: str) -> None:
     whole = {"serving__batching": {"maxSize": 8}} if type_name == "Batching" else {}
-    found = only(**whole, **{f"{PLACES[type_name]}__{key}": {}})
-    assert (found.id, found.fix, found.help) == ("MLS004", None, KEYS[type_name][key])
+    spec = minimal(**whole, **{f"{PLACES[type_name]}__{key}": {}})
+    [found] = [one for one in mlspec.lint(mlspec.load(text=spec)) if one.id == "MLS004"]
+    assert (found.fix, found.help) == (None, KEYS[type_name][key])
 
 
 SECTIONS = [
@@ -145,6 +147,55 @@ def test_what_they_name_instead_is_accepted_there(type_name: str, key: str, code
 def test_no_key_that_is_meant_otherwise_is_a_key_of_the_language_there() -> None:
     for type_name, keys in KEYS.items():
         assert type_name == ANYWHERE or not set(keys) & set(OBJECTS[type_name])
+
+
+def help_of(id_: str, **changes: object) -> str:
+    """The help of the only finding with an id in a spec with changes."""
+    [found] = [one for one in mlspec.lint(mlspec.load(text=minimal(**changes))) if one.id == id_]
+    return found.help
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        ("monitoring__drift", {"features": {"threshold": 0.2, "window": "7d"}}, "move it to `monitoring.drift`"),
+        ("release__artifact__dataVersion", "x", "move it to `release`"),
+        ("constraints__latency__throughput", {"mean": "1/s"}, "write `p50`, `p90`, `p95`, `p99`, or `p999`"),
+        ("serving__hosts", ["x.example.com"], "write `endpoint: {hosts: ...}`"),
+        ("serving__cpu", 2, "write `resources: {cpu: ...}` or `container: {cpu: ...}`, whichever you mean"),
+        ("latency", {"p99": "50ms"}, "write `constraints: {latency: ...}`"),
+        ("owner", "risk", "write `metadata: {owner: ...}`"),
+        ("artifact", {}, "write `release: {artifact: ...}`"),
+    ],
+)
+def test_a_key_of_another_mapping_is_sent_there(place: str, value: object, said: str) -> None:
+    """Unless that mapping has it, as `constraints` has `throughput`."""
+    assert help_of("MLS004", **{place: value}) == said
+
+
+def test_a_discriminator_is_known_by_its_value() -> None:
+    assert help_of("MLS004", data={"split": {"method": "temporal", "column": "t"}}) == "write `strategy`"
+
+
+CLASSES = "`binary-classification`, `multiclass-classification`, or `multilabel-classification`"
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        ("text-generation", "write `generation`"),
+        ("time-series-forecasting", "write `forecasting`"),
+        ("multi-label-classification", "write `multilabel-classification`"),
+        ("image-classification", f"write {CLASSES}, whichever you mean"),
+    ],
+)
+def test_a_choice_is_known_by_one_of_its_words(task: str, said: str) -> None:
+    """The closest spelling of `image-classification` is `binary-classification`, which is something else."""
+    assert help_of("MLS007", problem__task=task) == said
+
+
+def test_cards_of_the_same_name_are_offered_first() -> None:
+    assert "or use `a100-80gb`, `h100`, `h100-nvl`, " in accelerator("h100-80gb").help
 
 
 def test_a_single_choice_is_not_one_of_several() -> None:

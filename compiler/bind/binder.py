@@ -16,6 +16,7 @@ from ..part import Named, Part
 from ..record import Record
 from ..tree import Mapping, Node, Scalar, Sequence, is_null, lookup, name_of
 from ..words import closest, shown
+from .elsewhere import Above
 from .leaf import NotAChoice, OutOfRange, WrongKind, default_of, parse, what
 from .lost import Lost
 from .mistakes import Mistakes
@@ -80,6 +81,8 @@ class Binder:
         self.references: list[Reference] = []
         self.known: Known = known if known is not None else {}
         self.unread: list[str] = []
+        self.above: list[Above] = []
+        """The mappings around the one that is bound, outermost first."""
         self.lacking = 0
         """The number of missing values that only a partial tree may omit."""
 
@@ -94,6 +97,7 @@ class Binder:
         lost = self._unknown_keys(type_name, node, path) if node is not None else frozenset[str]()
         if not path:
             lost |= self.lost.sections
+        self.above.append((type_name, path, entries.keys()))
         for key, entry in table.items():
             child = entries.get(key)
             where = f"{path}.{key}" if path else key
@@ -104,6 +108,7 @@ class Binder:
             if value is not _WRONG:
                 setattr(part, entry[0], value)
                 values[key] = value
+        self.above.pop()
         if node is not None:
             self._exactly_one(type_name, node, path, lost)
             self._needs(type_name, node, path, lost)
@@ -116,7 +121,7 @@ class Binder:
         table = OBJECTS[type_name]
         lost: set[str] = set()
         for key in (key for key in node.entries if key not in table):
-            meant = self.wrong.unknown_key(node.keys[key], node, type_name, path)
+            meant = self.wrong.unknown_key(node.keys[key], node, type_name, path, self.above)
             lost |= {meant} if meant is not None else _could_be(table, node)
         return frozenset(lost)
 
@@ -262,10 +267,12 @@ class Binder:
         return _WRONG
 
     def _misspelled(self, tag: str, variants: dict[str, str], node: Mapping, path: str) -> bool:
-        """Whether a key was meant to be the discriminator, which is then the only finding."""
-        for key in node.entries:
-            if not any(key in OBJECTS[variant] for variant in variants.values()) and closest(key, (tag,)) is not None:
-                self.wrong.unknown_key(node.keys[key], node, next(iter(variants.values())), path)
+        """Whether a key was meant to be the discriminator, by its name or its value. It is then the only finding."""
+        for key, child in node.entries.items():
+            known = any(key in OBJECTS[variant] for variant in variants.values())
+            named = isinstance(child, Scalar) and child.text in variants
+            if not known and (named or closest(key, (tag,)) is not None):
+                self.wrong.unknown_key(node.keys[key], node, next(iter(variants.values())), path, near=tag)
                 return True
         return False
 
@@ -276,7 +283,7 @@ class Binder:
         for key, child in node.entries.items():
             owner = next((variant for variant in variants if key in OBJECTS[variant]), None)
             if owner is None:
-                self.wrong.unknown_key(node.keys[key], node, next(iter(variants)), path)
+                self.wrong.unknown_key(node.keys[key], node, next(iter(variants)), path, self.above)
             else:
                 self._present(OBJECTS[owner][key], child, f"{path}.{key}")
         return _WRONG

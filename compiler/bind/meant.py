@@ -11,6 +11,11 @@ __all__ = ["ANYWHERE", "KEYS", "VALUES", "key_meant", "value_meant", "written"]
 
 _DEVICES = "write `accelerator: {type: l4, count: 1}`"
 _BOTH = "write `cpu` and `memory` here; mlspec derives requests and limits"
+_CONTEXT = (
+    "write the context to serve as `tokens: {context: ...}` under `serving.llm`, and the longest one that the model "
+    "was trained for as `window`"
+)
+_LENGTHS = "write the lengths as `tokens: {usual: {prompt: ..., output: ...}}` under `serving.llm`"
 
 ANYWHERE = "*"
 
@@ -31,6 +36,11 @@ KEYS: dict[str, dict[str, str]] = {
         "volumeMounts": "write them as `volumes: {rules: {configMap: rules, path: /etc/rules}}` under `serving` or "
         "`training`; the model gets its own volume",
         "annotations": "write those of pods as `podAnnotations: {example.com/team: risk}`",
+        **dict.fromkeys(("ttft", "timeToFirstToken"), "write `firstToken: {p95: ...}` under `constraints`"),
+        **dict.fromkeys(("tpot", "itl", "timePerOutputToken"), "write `interToken: {p95: ...}` under `constraints`"),
+        **dict.fromkeys(
+            ("qps", "rps", "requestsPerSecond"), "write `throughput: {mean: ..., peak: ...}` under `constraints`"
+        ),
     },
     "OnlineService": {
         "models": "write `model`, and one service for each model under `services`: each scales, rolls out, and fails "
@@ -45,6 +55,10 @@ KEYS: dict[str, dict[str, str]] = {
         "optimization": "write `optimization` under `model`, where it says how the model was made smaller",
         "sequenceBatching": "keep the state in the request: replicas behind a Service do not get all of a sequence",
         "sequence_batching": "keep the state in the request: replicas behind a Service do not get all of a sequence",
+    },
+    "ModelLlm": {
+        **dict.fromkeys(("context", "contextLength", "maxModelLen", "max_model_len"), _CONTEXT),
+        **dict.fromkeys(("prompt", "output", "tokens"), _LENGTHS),
     },
     "Batching": {
         "preferredBatchSize": "write `preferredSizes`",

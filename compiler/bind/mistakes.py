@@ -11,7 +11,8 @@ from ..finding import guess
 from ..language import OBJECTS, SINGULAR
 from ..layer import Layered
 from ..tree import Mapping, Node, Place, Scalar, Sequence, lookup
-from ..words import closest, last, listing, shown
+from ..words import closest, last, listing, sharing, shown
+from .elsewhere import Above, holder_above, holders_below
 from .meant import key_meant, value_meant, written
 from .order import Fall
 
@@ -73,6 +74,9 @@ _CHOSEN = {
 LATER = ("streaming", "edge")
 """Values that have no effect yet, so no help offers them."""
 
+MOST_HOLDERS = 3
+"""More mappings that may have a key are no help."""
+
 _FILES = {
     "MLSystem": "a spec",
     "PlatformFile": "a platform file",
@@ -131,19 +135,37 @@ class Mistakes:
         overlay = re.match(_OVERLAY, path)
         return path[overlay.end() :] if overlay is not None else path
 
-    def unknown_key(self, key: Scalar, holder: Mapping, type_name: str, path: str) -> str | None:
-        """A key that the mapping does not have; the key that it was probably meant to be."""
+    def unknown_key(
+        self,
+        key: Scalar,
+        holder: Mapping,
+        type_name: str,
+        path: str,
+        above: Iterable[Above] = (),
+        near: str | None = None,
+    ) -> str | None:
+        """A key that the mapping does not have; the key that it was probably meant to be, which may be known."""
         known, short = OBJECTS[type_name], SINGULAR.get(type_name, {})
-        meant = key_meant(type_name, key.text)
-        near = closest(key.text, (*known, *short)) if meant is None else None
+        meant = key_meant(type_name, key.text) if near is None else None
+        near = near or (closest(key.text, (*known, *short)) if meant is None else None)
         free = near is not None and short.get(near, near) not in holder.keys
         fix = guess((key, near)) if near and free else None
         where = f"`{self.called(path)}`" if self.called(path) else _FILES[type_name]
-        help_ = meant or (f"write `{near}`" if near else f"write {listing(known)}")
+        help_ = meant or (f"write `{near}`" if near else self._elsewhere(key.text, type_name, above))
+        help_ = help_ or f"write {listing(known)}"
         note = "nothing reads this key, so the setting that it was meant for would silently be missing"
         message = f"{where} has no key `{shown(key.text)}`"
         self.add("MLS004", message, key, path, label="unknown key", note=note, help=help_, fix=fix)
         return short.get(near, near) if near is not None else None
+
+    def _elsewhere(self, key: str, type_name: str, above: Iterable[Above]) -> str:
+        """The help for a key of another mapping nearby."""
+        path = holder_above(key, above)
+        if path is not None:
+            place = self.called(path)
+            return f"move it to `{place}`" if place else "move it to the top level"
+        below = holders_below(key, type_name)
+        return written(tuple([f"{name}: {{{key}: ...}}" for name in below])) if 0 < len(below) <= MOST_HOLDERS else ""
 
     def missing(self, parent: Mapping, key: str, path: str, choices: tuple[str, ...] = ()) -> None:
         """A key that the mapping must have."""
@@ -241,7 +263,9 @@ class Mistakes:
             self.wrong_type(node, f"one of {listing(texts)}", path)
             return
         meant = value_meant(node.text, tuple(texts))
-        near = meant[0] if len(meant) == 1 else None if meant else closest(node.text, texts)
+        typo = None if meant else closest(node.text, texts)
+        meant = meant or ((typo,) if typo is not None else sharing(node.text, offered))
+        near = meant[0] if len(meant) == 1 else None
         message = f"invalid value `{shown(node.text)}` for `{last(self.called(path))}`"
         only = near or (offered[0] if len(offered) == 1 else None)
         help_ = f"write `{only}`" if only else written(meant) if meant else f"write one of {listing(offered)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 
 from ...schema.units import UnitError
@@ -13,7 +12,7 @@ from ..language import Kind
 from ..layer import Layered
 from ..record import Record
 from ..tree import Mapping, Place, Scalar, Sequence, lookup
-from ..words import closest, listing
+from ..words import closest, listing, words
 from . import Reference
 from .leaf import parse
 from .meant import written
@@ -71,7 +70,8 @@ def _unresolved(reference: Reference, what: str, known: tuple[str, ...], layered
     elif near:
         help_ = f"write `{near}`"
     elif reference.to in _PRODUCTS:
-        help_ = f"declare `{name}` under {place}, or use {listing(known)} instead"
+        alike = sorted(known, key=lambda one: words(one).isdisjoint(words(name)))
+        help_ = f"declare `{name}` under {place}, or use {listing(alike)} instead"
     elif known and len(known) <= 12:
         help_ = f"write {listing(known)}" + (f", or declare `{name}` under {place}" if place else "")
     else:
@@ -95,19 +95,15 @@ def _near(to: str, name: str, known: tuple[str, ...]) -> str | None:
     if to in _PRODUCTS:
         same = [one for one in known if _bare(one) == _bare(name)]
         return same[0] if len(same) == 1 else None
-    near = closest(name, known)
+    near = closest(name.partition("@")[0], known)  # a metric may have a parameter, as in `ndcg@10`
     return _CALLED.get((to, name), near or _containing(name, known))
 
 
 def _containing(name: str, known: tuple[str, ...]) -> str | None:
     """The only name that has all words of another: `argo-rollouts` for `argo`. A part of a word is a coincidence."""
-    words = _words(name)
-    found = [one for one in known if words and words <= _words(one)]
+    wanted = words(name)
+    found = [one for one in known if wanted and wanted <= words(one)]
     return found[0] if len(found) == 1 else None
-
-
-def _words(name: str) -> set[str]:
-    return {word for word in re.split(r"[^a-z0-9]+", name.lower()) if word}
 
 
 def _bare(name: str) -> str:
