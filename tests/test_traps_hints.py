@@ -194,6 +194,36 @@ def test_a_choice_is_known_by_one_of_its_words(task: str, said: str) -> None:
     assert help_of("MLS007", problem__task=task) == said
 
 
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        ("s3://models/digits.onnx", "add `digest: sha256:...`, using the output of `sha256sum` on the file"),
+        ("s3://models/digits/", "add `digest: sha256:...`, using the output of `mlspec digest` on the folder"),
+        (
+            "oci://registry.example.com/digits:3",
+            "add `digest: sha256:...`, using the output of `crane digest` for the image",
+        ),
+        ("hf://acme/digits", "add `digest: ...` with the commit of the repository, 40 hex digits from its history"),
+        (
+            "hf://acme/digits@main",
+            "write `uri: hf://acme/digits`, and add `digest: ...` with the commit that `main` is at now",
+        ),
+        (f"hf://acme/digits@{'a1' * 20}", f"write `uri: hf://acme/digits`, and add `digest: {'a1' * 20}`"),
+    ],
+)
+def test_what_pins_files_depends_on_where_they_are(uri: str, said: str) -> None:
+    """`sha256sum` works on neither a repository nor an image."""
+    assert help_of("MLS009", release__artifact={"uri": uri, "format": "onnx", "size": "1Mi"}) == said
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [("2k", "write `2048` or `2000`, whichever you mean"), ("two", "write an integer, such as `4`")],
+)
+def test_an_integer_has_no_unit(written: str, said: str) -> None:
+    assert help_of("MLS005", serving__instances=written) == said
+
+
 def test_cards_of_the_same_name_are_offered_first() -> None:
     assert "or use `a100-80gb`, `h100`, `h100-nvl`, " in accelerator("h100-80gb").help
 

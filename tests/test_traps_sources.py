@@ -80,6 +80,14 @@ def test_trap_a_repository_without_a_commit_moves(tmp_path: Path) -> None:
     assert told == ["MLS012: a hub repository must be pinned by its commit"]
 
 
+def test_trap_a_repository_has_no_revision_in_its_name(tmp_path: Path) -> None:
+    """The hub knows no `acme/fraud@main`, so the download would never find it."""
+    uri = f"{HUB['release__artifact__uri']}@{COMMIT}"
+    made = spec("custom", **{**HUB, "release__artifact__uri": uri})
+    [found] = compiled(tmp_path, made).diagnostics
+    assert (found.id, found.help) == ("MLS012", f"remove `@{COMMIT}` from the URI; `digest` is the commit")
+
+
 def test_adopters_c12_a_branch_is_no_commit_and_the_help_shows_one(tmp_path: Path) -> None:
     made = spec("custom", **{**HUB, "release__artifact__digest": "main"})
     [found] = compiled(tmp_path, made).diagnostics

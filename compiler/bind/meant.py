@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..words import listing
 
-__all__ = ["ANYWHERE", "KEYS", "VALUES", "key_meant", "value_meant", "written"]
+__all__ = ["ANYWHERE", "KEYS", "VALUES", "integers_meant", "key_meant", "value_meant", "written"]
 
 _DEVICES = "write `accelerator: {type: l4, count: 1}`"
 _BOTH = "write `cpu` and `memory` here; mlspec derives requests and limits"
@@ -109,6 +109,18 @@ def value_meant(word: str, choices: tuple[str, ...]) -> tuple[str, ...]:
     low = word.lower().removeprefix("type_").removeprefix("dt_")
     sized = (f"{ours}{low.removeprefix(theirs)}" for theirs, ours in _FAMILIES if low.startswith(theirs))
     return tuple(dict.fromkeys(one for one in (low, *VALUES.get(low, ()), *sized) if one in choices))
+
+
+def integers_meant(text: str) -> tuple[str, ...]:
+    """The integers that a number of thousands or millions can mean: `16k` is 16384 or 16000."""
+    number, unit = text.removesuffix("i")[:-1], text.removesuffix("i")[-1:].lower()
+    if unit not in _THOUSANDS or not (number.isascii() and number.isdecimal()):
+        return ()
+    return tuple([str(int(number) * base ** _THOUSANDS[unit]) for base in (1024, 1000)])
+
+
+_THOUSANDS = {"k": 1, "m": 2}
+"""The powers of a thousand that people write after a number."""
 
 
 def written(meant: tuple[str, ...]) -> str:

@@ -13,8 +13,9 @@ from ..layer import Layered
 from ..tree import Mapping, Node, Place, Scalar, Sequence, lookup
 from ..words import closest, last, listing, sharing, shown
 from .elsewhere import Above, holder_above, holders_below
-from .meant import key_meant, value_meant, written
+from .meant import integers_meant, key_meant, value_meant, written
 from .order import Fall
+from .pinned import pinned
 
 __all__ = ["LATER", "Mistakes"]
 
@@ -32,7 +33,6 @@ _EXAMPLES = {
 _USUAL = {
     "artifact": "{uri: ..., format: ..., digest: ...}",
     "by": "2026-12-31",
-    "digest": "sha256:...",
     "dtype": "float32",
     "format": "onnx",
     "image": "registry.example.com/team/image@sha256:...",
@@ -50,11 +50,6 @@ _USUAL = {
     "uri": "s3://bucket/path",
     "version": "1",
 }
-
-_WHENCE = {
-    "digest": ", using the output of `sha256sum` on the file",
-}
-"""Where to get the value of a missing key."""
 
 _CHOSEN = {
     "secret": "openai",
@@ -174,7 +169,7 @@ class Mistakes:
         if "." in path:
             span = (self._key(path.rpartition(".")[0], parent) or parent).span
         example = _EXAMPLES.get(path) or _USUAL.get(key, "...")
-        help_ = f"add `{key}: {example}`{_WHENCE.get(key, '')}"
+        help_ = pinned(parent) if key == "digest" else f"add `{key}: {example}`"
         if choices:
             help_ = f"add {listing(f'{key}: {choice}' for choice in choices if choice not in LATER)}"
         note = "it has no default; only you can decide it"
@@ -246,6 +241,8 @@ class Mistakes:
         """A value of another type."""
         found = f"`{shown(node.text)}`" if isinstance(node, Scalar) else node.what
         help_ = _HOW.get(wanted, f"write {wanted}")
+        if isinstance(node, Scalar) and wanted == "an integer" and (meant := integers_meant(node.text)):
+            help_ = written(meant)
         if isinstance(node, Scalar) and not node.plain:
             found, help_ = f"the string {found}", f"{help_}, without quotes"
         self.add("MLS005", f"`{last(self.called(path))}` must be {wanted}, not {found}", node, path, help=help_)

@@ -47,6 +47,16 @@ def init_container(files: ModelFiles, file: Because[str], security: Body) -> Bod
 def check_commit(files: ModelFiles, note: str) -> None:
     """Refuse a repository that no commit pins, and an access that is not for a hub."""
     artifact = files.artifact
+    _, at, revision = place_of(artifact.uri.value).container.partition("@")
+    if at:
+        raise refusal(
+            "MLS012",
+            "a hub repository has no `@` in its name",
+            artifact.uri,
+            others=((artifact.digest, "the commit"),),
+            note="the hub would not find it, and the pod would never start",
+            help=f"remove `@{revision}` from the URI; `digest` is the commit",
+        )
     if len(artifact.digest.value) != 40:
         raise refusal(
             "MLS012",
