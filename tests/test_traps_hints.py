@@ -112,16 +112,34 @@ PLACES = {
     ANYWHERE: "serving",
     "OnlineService": "serving",
     "ModelLlm": "model__llm",
+    "Rollout": "rollout",
+    "Metadata": "metadata",
+    "Alerts": "monitoring__alerts",
+    "Artifact": "release__artifact",
     "Batching": "serving__batching",
     "Resources": "serving__resources",
     "Replicas": "serving__replicas",
 }
 
 
+WHOLE: dict[str, dict[str, object]] = {
+    "Batching": {"serving__batching": {"maxSize": 8}},
+}
+"""What a mapping needs to be read as its type."""
+
+
+def placed(type_name: str, key: str) -> dict[str, object]:
+    """The changes that put a key into a mapping of a type."""
+    if type_name == "DataSource":
+        return {"data": {"sources": [{"name": "forms", key: {}}]}}
+    if type_name == "BatchData":
+        return {"serving": {"mode": "batch", "input": {key: {}}}}
+    return {**WHOLE.get(type_name, {}), f"{PLACES[type_name]}__{key}": {}}
+
+
 @pytest.mark.parametrize(("type_name", "key"), [(name, key) for name, keys in KEYS.items() for key in keys])
 def test_keys_of_kubernetes_name_what_mlspec_has_instead(type_name: str, key: str) -> None:
-    whole = {"serving__batching": {"maxSize": 8}} if type_name == "Batching" else {}
-    spec = minimal(**whole, **{f"{PLACES[type_name]}__{key}": {}})
+    spec = minimal(**placed(type_name, key))
     [found] = [one for one in mlspec.lint(mlspec.load(text=spec)) if one.id == "MLS004"]
     assert (found.fix, found.help) == (None, KEYS[type_name][key])
 
@@ -222,6 +240,36 @@ def test_what_pins_files_depends_on_where_they_are(uri: str, said: str) -> None:
 )
 def test_an_integer_has_no_unit(written: str, said: str) -> None:
     assert help_of("MLS005", serving__instances=written) == said
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        ("serving__serviceTime", "8ms", "write `{mean: 8ms}`"),
+        ("constraints__latency", "50ms", "write `{p50: 50ms}`, or use `p90`, `p95`, `p99`, or `p999`"),
+        ("constraints__throughput", "2/s", "write `{mean: 2/s}`, or use `peak` or `trough`"),
+        ("serving__replicas", 3, "write `{min: 3}`, or use `max`, `target`, or `fallback`"),
+        (
+            "serving__endpoint",
+            "a.example.com",
+            "write a mapping with `hosts`, `timeout`, `responseSize`, `auth`, `callers`, or `throughGateway`",
+        ),
+        ("serving__endpoint__hosts", "a.example.com", "write `[a.example.com]`"),
+        ("problem__businessMetric", "revenue", "write `{name: revenue, direction: ...}`"),
+        ("data", {"split": "temporal"}, "write `{strategy: temporal, ...}`"),
+        ("data", {"sources": {"sales": {}}}, "write each entry as an item, such as `- {name: sales, ...}`"),
+        ("services", [{"name": "digits"}], "write each item under its name, such as `digits: {...}`"),
+    ],
+)
+def test_a_value_of_another_shape_shows_what_to_write(place: str, value: object, said: str) -> None:
+    """The keys of a mapping are in the language, and so is which of them takes the value."""
+    without = {"serving": None} if place == "services" else {}
+    assert help_of("MLS005", **{place: value, **without}) == said
+
+
+@pytest.mark.parametrize(("runtime", "said"), [("sklearn", "write `mlserver`"), ("onnx", "write `triton`")])
+def test_a_format_is_not_a_server(runtime: str, said: str) -> None:
+    assert help_of("MLS010", serving__runtime=runtime) == said
 
 
 def test_cards_of_the_same_name_are_offered_first() -> None:

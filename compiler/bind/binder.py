@@ -17,6 +17,7 @@ from ..record import Record
 from ..tree import Mapping, Node, Scalar, Sequence, is_null, lookup, name_of
 from ..words import closest, shown
 from .elsewhere import Above
+from .instead import instead
 from .leaf import NotAChoice, OutOfRange, WrongKind, default_of, parse, what
 from .lost import Lost
 from .mistakes import Mistakes
@@ -232,7 +233,7 @@ class Binder:
                 return self._bound(("object", kind[2]) if named else kind[1], node, path)
             case "list" | "object" | "union" | "map" | "overlay" | "any":
                 self.unread.append(path)
-                self.wrong.wrong_type(node, what(kind), path)
+                self.wrong.wrong_type(node, what(kind), path, instead(kind, node))
                 return _WRONG
         return self._scalar(kind, node, path)
 

@@ -11,6 +11,7 @@ __all__ = ["ANYWHERE", "KEYS", "VALUES", "integers_meant", "key_meant", "value_m
 
 _DEVICES = "write `accelerator: {type: l4, count: 1}`"
 _BOTH = "write `cpu` and `memory` here; mlspec derives requests and limits"
+_RECEIVER = "write it in an entry of `platform.alerting.receivers`, and the name of that as `page` or `ticket`"
 _CONTEXT = (
     "write the context to serve as `tokens: {context: ...}` under `serving.llm`, and the longest one that the model "
     "was trained for as `window`"
@@ -47,6 +48,7 @@ KEYS: dict[str, dict[str, str]] = {
         "by itself",
         "challenger": "add a shadow stage to `rollout.stages`, and promote the challenger: it gets mirrored requests",
         "workers": "write `instances`",
+        "port": "write `container: {ports: {http: 8080}}`",
         "instanceGroup": "write `instances`",
         "instance_group": "write `instances`",
         "backendParameters": "write `parameters`",
@@ -60,6 +62,19 @@ KEYS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("context", "contextLength", "maxModelLen", "max_model_len"), _CONTEXT),
         **dict.fromkeys(("prompt", "output", "tokens"), _LENGTHS),
     },
+    "Rollout": {
+        **dict.fromkeys(("strategy", "steps", "canary"), "write `stages: [{canary: {steps: [5%, 25%, 50%]}}]`"),
+        "blueGreen": "write `stages: [{blueGreen: {...}}]`",
+        "shadow": "write `stages: [{shadow: {duration: 24h}}]`",
+    },
+    "Metadata": {
+        "team": "write `owner`",
+        "namespace": "write `namespace` in an entry of `environments`",
+    },
+    "Alerts": {
+        **dict.fromkeys(("slack", "pagerduty", "opsgenie", "teams", "webhook", "email"), _RECEIVER),
+    },
+    **dict.fromkeys(("Artifact", "BatchData", "DataSource"), dict.fromkeys(("path", "location", "url"), "write `uri`")),
     "Batching": {
         "preferredBatchSize": "write `preferredSizes`",
         "preferred_batch_size": "write `preferredSizes`",

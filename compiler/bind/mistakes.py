@@ -237,10 +237,10 @@ class Mistakes:
         help_ = "list at least one value, or remove the key"
         self.add("MLS011", f"`{last(self.called(path))}` has no values", node, path, note=note, help=help_)
 
-    def wrong_type(self, node: Node, wanted: str, path: str) -> None:
-        """A value of another type."""
+    def wrong_type(self, node: Node, wanted: str, path: str, instead: str = "") -> None:
+        """A value of another type. `instead` says what to write if that is known."""
         found = f"`{shown(node.text)}`" if isinstance(node, Scalar) else node.what
-        help_ = _HOW.get(wanted, f"write {wanted}")
+        help_ = instead or _HOW.get(wanted, f"write {wanted}")
         if isinstance(node, Scalar) and wanted == "an integer" and (meant := integers_meant(node.text)):
             help_ = written(meant)
         if isinstance(node, Scalar) and not node.plain:

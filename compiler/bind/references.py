@@ -119,6 +119,8 @@ _CALLED = {
     ("runtimes", "onnxruntime"): "triton",
     ("runtimes", "onnxruntime-server"): "triton",
     ("runtimes", "text-generation-inference"): "tgi",
+    **{("runtimes", name): "mlserver" for name in ("sklearn", "scikit-learn", "xgboost", "lightgbm", "mlflow")},
+    **{("runtimes", name): "triton" for name in ("onnx", "tensorrt", "torchscript", "pytorch")},
 }
 """Common names of what mlspec calls something else."""
 
