@@ -25,7 +25,7 @@ from ..system import (
 )
 from .scope import Scope
 
-__all__ = ["check_store", "check_store_of", "folder_of", "holds_folders", "uri_of"]
+__all__ = ["bucket_access", "check_store", "check_store_of", "folder_of", "holds_folders", "uri_of"]
 
 _KINDS: dict[str, type[Access]] = {
     **dict.fromkeys(("s3", "s3a", "s3n"), S3Access),
@@ -38,7 +38,8 @@ _KINDS: dict[str, type[Access]] = {
 }
 """The kind of access to each store, by the scheme of its URIs. Anything else may need any kind."""
 
-_FOLDERS = (S3Access, GcsAccess, AzureAccess, HttpAccess)
+_BUCKETS = (S3Access, GcsAccess, AzureAccess)
+_FOLDERS = (*_BUCKETS, HttpAccess)
 _VOLUMES = ("pvc", "file", "")
 _OTHER_FOLDERS = ("hdfs", *_VOLUMES)
 """The other schemes whose URIs are folders and files. Tables, topics, and indexes are none."""
@@ -52,6 +53,12 @@ _NOTES: dict[type[Part], str] = {
     OnlineLearning: "the store would deny every checkpoint, and nothing that was learned would be kept",
 }
 _NOTE = "its credentials are for something else, so the store would deny access at run time"
+
+
+def bucket_access(uri: str) -> type[Access] | None:
+    """The kind of access to a cloud's object store, which denies access by default; None for other URIs."""
+    kind = _KINDS.get(uri.partition("://")[0])
+    return kind if kind in _BUCKETS else None
 
 
 def uri_of(part: Part) -> Because[str] | None:

@@ -1,4 +1,4 @@
-"""The rule on cloud identities: pods only get credentials of the identities that their cluster's cloud knows."""
+"""The rules on credentials: pods only get those of an access, and of identities that their cluster's cloud knows."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from ...finding import finding
 from ...part import Part
 from ...plan import Plan
 from ...plan.identities import STORES, provider_of
-from ...system import Access, Cloud, MLSystem, S3Access
+from ...plan.stores import bucket_access
+from ...system import Access, Artifact, Cloud, MLSystem, S3Access
 from ..lint import rule
 
-__all__ = ["identity_of_another_cloud"]
+__all__ = ["identity_of_another_cloud", "public_model"]
 
 SECTIONS = {
     "serving": ("releases", "services"),
@@ -57,6 +58,41 @@ def identity_of_another_cloud(system: MLSystem, plan: Plan) -> Iterator[Diagnost
             wanted = _wanted(system, access, cloud)
             if wanted is not None:
                 yield _denied(access, access.service_account, wanted, system)
+
+
+@rule("MLS907", "warning", "releases.*.artifact.access")
+def public_model(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Model in an object store that is read without credentials.
+
+    Why: without an access, the download sends no credentials, and object stores deny that by default. Unless the bucket
+    is public, no pod of the version ever starts. If it is public, everyone on the internet can read the model.
+
+    Bad:
+        release: {artifact: {uri: s3://models/1/model.onnx}}
+    Good:
+        access: {models: {kind: s3, region: eu-central-1, serviceAccount: models}}
+        release: {artifact: {uri: s3://models/1/model.onnx, access: models}}
+    """
+    for name, release in system.releases.items() if plan.runs("serving").value else ():
+        versions = (release, release.shadow) if release.shadow is not None else (release,)
+        for artifact in (one.artifact for one in versions):
+            kind = bucket_access(artifact.uri.value)
+            if artifact.access is None and kind is not None:
+                yield _public(
+                    name, artifact, [one for one, access in system.access.items() if isinstance(access, kind)]
+                )
+
+
+def _public(name: str, artifact: Artifact, fitting: list[str]) -> Diagnostic:
+    add = f"add `access: {fitting[0]}`" if len(fitting) == 1 else "declare an access, and name it with `access: ...`"
+    return finding(
+        "MLS907",
+        f"the download of `{name}` has no credentials",
+        artifact.uri,
+        label="is in an object store, which denies access by default",
+        note="no pod ever gets its model, unless everyone may read the bucket",
+        help=f"{add} next to the URI, or suppress this finding if the bucket is public on purpose",
+    )
 
 
 def _used(system: MLSystem, plan: Plan) -> Iterator[str]:

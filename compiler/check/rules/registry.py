@@ -224,4 +224,5 @@ RULES: tuple[Rule, ...] = (
     ports.port_of_a_service,
     containers.too_large,
     credentials.identity_of_another_cloud,
+    credentials.public_model,
 )
