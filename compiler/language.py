@@ -993,6 +993,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "ServingLlm": {
         "task": ('task', 'derived', ('enum', ('generation', 'embedding', 'reranking')), None, 'as `embedding` for `problem.task: embedding` and for the embedder of a retrieval, otherwise as `generation`'),
+        "texts": ('texts', 'default', ('number', 1, 100000, False, False), '1', 'most queries are one text'),
         "tokens": ('tokens', 'optional', ('object', 'TokenBudget'), None, ''),
         "promptChunk": ('prompt_chunk', 'derived', ('integer', 64, 1000000), None, 'from the bounds on the time between tokens and to the first token'),
         "prompt": ('prompt', 'optional', ('object', 'Prompt'), None, ''),

@@ -1631,9 +1631,10 @@ class OnlineConstraints(Part):
 class ServingLlm(Part):
     """How the service uses a language model."""
 
-    __slots__ = fields = ("task", "tokens", "prompt_chunk", "prompt", "knowledge", "retrieval", "output", "self_consistency", "caching", "safety",)
+    __slots__ = fields = ("task", "texts", "tokens", "prompt_chunk", "prompt", "knowledge", "retrieval", "output", "self_consistency", "caching", "safety",)
 
     task: Derived[Literal['generation', 'embedding', 'reranking']]
+    texts: Because[float]
     tokens: TokenBudget | None
     prompt_chunk: Derived[int]
     prompt: Prompt | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -89,3 +90,31 @@ def test_trap_the_systems_bound_on_the_first_token_is_for_what_generates(tmp_pat
     assert plan.online["chat"].bounds("first_token").p95 is not None
     assert plan.online["embedder"].bounds("first_token").p95 is None
     assert plan.online["embedder"].task.value == "embedding"
+
+
+def test_trap_a_request_of_many_texts_is_counted_once(tmp_path: Path) -> None:
+    """Counters of responses would page for missing traffic, and no step of a rollout would get enough of them."""
+    throughput = {"mean": "32/s", "peak": "64/s", "trough": "16/s"}
+    read = {"task": "embedding", "tokens": {"context": 512}}
+    system = {"serving__constraints": {"throughput": throughput}, "serving__serviceTime": {"mean": "40ms", "at": 8}}
+
+    def planned(**more: object) -> Any:
+        made = spec("vllm", **system, serving__llm={**read, **more})
+        return compiled(tmp_path, made)._compiled.environments[0].plan.online["fraud"]
+
+    one, many = planned(), planned(texts=16)
+    assert (str(one.canary.rate.value), str(many.canary.rate.value)) == ("32/s", "2/s")
+    assert (str(one.canary.trough.value), str(many.canary.trough.value)) == ("16/s", "1/s")
+    assert many.for_peak.value == one.for_peak.value, "the server works on texts"
+    assert few(tmp_path, system, {**read, "texts": 16}) == few(tmp_path, system, read) / 16
+
+
+def few(tmp_path: Path, system: dict[str, Any], llm: dict[str, Any]) -> float:
+    """Below how many requests in ten minutes the traffic is gone."""
+    asked = emitted(tmp_path, "vllm", **system, serving__llm=llm).promql()
+    return float(re.findall(r"< ([\d.]+)\nand count_over_time", asked)[0])
+
+
+def test_trap_a_service_that_generates_answers_one_text(tmp_path: Path) -> None:
+    llm = {"tokens": {"context": 4096, "output": 256}, "texts": 4}
+    assert refused(tmp_path, "vllm", serving__llm=llm) == ["MLS012: `texts` has no effect here"]

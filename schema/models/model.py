@@ -367,6 +367,14 @@ class ServingLlm(Section):
         "counts each text of a request, so rates, service times, and latency bounds are per text.",
         "as `embedding` for `problem.task: embedding` and for the embedder of a retrieval, otherwise as `generation`",
     )
+    texts: float = default(
+        1,
+        "The mean number of texts of a request, for a service that only reads them. Responses, and so errors, are "
+        "counted per request: rollouts and the alert on missing traffic expect as many fewer of them than of texts.",
+        "most queries are one text",
+        ge=1,
+        le=100_000,
+    )
     tokens: TokenBudget | None = optional("How the context of a request is budgeted.")
     prompt_chunk: int | None = derived(
         "How many tokens of prompts the server processes per step, next to the sequences that it generates.",

@@ -25,5 +25,5 @@ def rules(service: ServicePlan) -> Iterator[Artifact]:
     groups += [*gpus.groups(service), *rollout.groups(service), *shadow.groups(service)]
     groups += capture.groups(service)
     why = because("rules", "alerts on the service's objectives and health", service.part.own_name, service.runtime_name)
-    rates = [rate.map(float) for rate in (service.traffic("trough"), service.traffic("mean")) if rate is not None]
+    rates = [rate.map(float) for rate in (service.requested("trough"), service.requested("mean")) if rate is not None]
     yield from rule_files(service.scope, service.name, groups, why, rates)

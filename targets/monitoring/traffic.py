@@ -96,7 +96,7 @@ def _patience(timeout: Because[Duration]) -> tuple[int, str]:
 
 def _gone(service: ServicePlan) -> Iterator[Because[Body]]:
     """Callers, the gateway, or the network have stopped sending requests, or the requests no longer end."""
-    trough, indicators = service.traffic("trough"), Indicators(service)
+    trough, indicators = service.requested("trough"), Indicators(service)
     if trough is None or not trough.value.amount:
         return
     window = _window(trough)

@@ -30,7 +30,7 @@ def of_online(service: ServicePlan, answers: Answers) -> Iterator[Fact]:
     up = answers.value(key(name, "up"))
     least, most = service.scaling.least.value, service.max_replicas.value
     yield _fact("replicas", up, number, f"{least} to {most}")
-    peak = service.traffic("peak")
+    peak = service.requested("peak")
     rate, most_rate = answers.value(key(name, "requests")), f"up to {peak.value}" if peak is not None else ""
     yield _fact("throughput", rate, lambda it: f"{number(it)}/s", most_rate, "1/s")
     for said in (*(said for said, _ in QUANTILES), "mean"):

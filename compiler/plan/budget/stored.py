@@ -44,7 +44,7 @@ def storage(plan: Plan) -> dict[str, Because[Budget]]:
 def egress(plan: Plan, service: ServicePlan) -> dict[str, Because[Budget]]:
     """The responses of a service that leave through the gateway, if they have a size and traffic has a price."""
     size, price = service.part.endpoint.response_size, plan.platform.prices.egress
-    rate = first(service.traffic("mean"), service.traffic("peak"))
+    rate = first(service.requested("mean"), service.requested("peak"))
     if size is None or price is None or rate is None or not service.routed.value:
         return {}
     in_one_currency(plan.platform.prices.core, price)

@@ -66,12 +66,12 @@ class Asking:
     @property
     def _all(self) -> Because[Rate] | None:
         """The expected traffic, with that of callers who bypass the route."""
-        return first(self.service.traffic("mean"), self.service.traffic("peak"))
+        return first(self.service.requested("mean"), self.service.requested("peak"))
 
     @cached_property
     def trough(self) -> Because[Rate] | None:
         """The lowest traffic that passes the route, if the spec sets it."""
-        return self.service.arrival.passing(self.service.traffic("trough"))
+        return self.service.arrival.passing(self.service.requested("trough"))
 
     # Harm
 

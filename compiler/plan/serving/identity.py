@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from functools import cached_property
 from typing import Literal
 
@@ -11,6 +12,7 @@ from ... import conventions
 from ...because import Because, Unavailable, because, decision, first, text
 from ...layer.usual import Usual
 from ...system import Latency, MetricVocabulary, OnlineService, Release, Runtime, Throughput
+from ..choose import number, significant
 from ..scope import Scope
 from .day import Day, Hours, day, hours_of, of_hours
 from .files import ModelFiles
@@ -168,6 +170,13 @@ class ServiceIdentity:
         given: Because[Rate] | None = getattr(self._throughput, name)
         return of_hours(name, self.hours) if given is None and self.hours else given
 
+    def requested(self, name: Literal["mean", "peak", "trough"]) -> Because[Rate] | None:
+        """The same of requests as the counters of the server count them, which may bring several texts each."""
+        rate, llm = self.traffic(name), self.part.llm
+        if rate is None or llm is None or self.generates.value or llm.texts.kind == "default":
+            return rate
+        return _requested(rate, llm.texts)
+
     @cached_property
     def hours(self) -> Hours:
         """The rate of each hour of a day, if the spec gives them. Raises `Refusal` if they contradict the others."""
@@ -196,3 +205,9 @@ def _rate_window(scrape: Because[Duration]) -> tuple[Duration, str]:
     least = max(60, 4 * math.ceil(scrape.value.amount))
     why = f"four scrape intervals of {scrape.value}, rounded up to minutes, so that a missed scrape does no harm"
     return Duration(-(-least // 60) * 60), why
+
+
+@decision
+def _requested(rate: Because[Rate], texts: Because[float]) -> tuple[Rate, str]:
+    found = Decimal(significant(float(rate.value) / texts.value, 4))
+    return Rate(found), f"{rate.value} texts, {number(texts.value)} in each request"

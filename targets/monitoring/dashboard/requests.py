@@ -62,7 +62,7 @@ def traffic(service: ServicePlan) -> Iterator[Panel]:
 
 
 def _rate(service: ServicePlan, requests: Because[str]) -> Panel:
-    peak, mean = service.traffic("peak"), service.traffic("mean")
+    peak, mean = service.requested("peak"), service.requested("mean")
     planned = first(peak, mean)
     about = "Completed requests per second, by version."
     if planned is not None:
