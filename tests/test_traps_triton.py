@@ -65,8 +65,7 @@ def test_trap_a_server_is_ready_only_when_its_models_are(tmp_path: Path) -> None
     ],
 )
 def test_trap_each_backend_wants_its_own_file_name(tmp_path: Path, format_: str, file: str, backend: str) -> None:
-    changes = {"release__artifact__uri": "s3://models/fraud/any.name", "release__artifact__format": format_}
-    made = emitted(tmp_path, **changes)
+    made = emitted(tmp_path, **of_format(format_), **(GPU if format_ == "tensorrt" else {}))
     assert config(made)["backend"] == [backend]
     assert {v["name"]: v["value"] for v in made.download["env"] if "value" in v}["MODEL_FILE"] == file
 
@@ -367,3 +366,24 @@ def test_a_server_without_the_setting_is_named(
     tmp_path: Path, runtime: str, changes: dict[str, Any], feature: str
 ) -> None:
     assert f"MLS012: `{runtime}` does not support `{feature}`" in refused(tmp_path, runtime, **changes)
+
+
+
+def of_format(format_: str) -> dict[str, Any]:
+    name = "any/" if format_ == "openvino" else "any.name"
+    return {"release__artifact__uri": f"s3://models/fraud/{name}", "release__artifact__format": format_}
+
+
+def test_trap_tensorrt_loads_no_instance_on_a_cpu(tmp_path: Path) -> None:
+    told = refused(tmp_path, "triton", **of_format("tensorrt"))
+    assert told == ["MLS012: Triton serves `tensorrt` on NVIDIA GPUs only"]
+    assert "kind: KIND_GPU" in emitted(tmp_path, **of_format("tensorrt"), **GPU).file("config.pbtxt")
+
+
+def test_trap_openvino_loads_no_instance_on_a_gpu(tmp_path: Path) -> None:
+    """The kind of its instances is that of a CPU even where a parameter names another device."""
+    told = refused(tmp_path, "triton", **of_format("openvino"), **GPU)
+    assert told == ["MLS012: Triton serves `openvino` on CPUs only"]
+    assert "kind: KIND_CPU" in emitted(tmp_path, **of_format("openvino")).file("config.pbtxt")
+    made = emitted(tmp_path, **of_format("openvino"), **GPU, serving__parameters={"TARGET_DEVICE": "GPU"})
+    assert "kind: KIND_CPU" in made.file("config.pbtxt")

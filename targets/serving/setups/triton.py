@@ -3,7 +3,7 @@
 Traps handled here: the default version policy follows whatever is in the repository. With explicit control, Triton lets
 every caller load and unload models. Latency histograms are off by default, and their buckets are too
 wide. Triton silently skips a warm-up with a batch size of zero. Each instance starts a thread for every core of the
-node.
+node. TensorRT loads no instance on a CPU, and OpenVINO none on a GPU.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from ....compiler.because import Because, because, fixed, text
 from ....compiler.emit.dump import Lines
-from ....compiler.finding import refusal
+from ....compiler.finding import Refusal, refusal
 from ....compiler.plan.choose import count
 from ....compiler.plan.service import ServicePlan
 from ....compiler.plan.serving.files import ModelFiles
@@ -36,6 +36,11 @@ THREADS = {
     "torchscript": ("INTRA_OP_THREAD_COUNT", "INTER_OP_THREAD_COUNT"),
     "openvino": ("INFERENCE_NUM_THREADS",),
 }
+
+# format -> the only kind of instances that its backend loads (tensorrt_backend/src/instance_state.cc,
+# openvino_backend/src/openvino.cc). OpenVINO finds another device than the CPU by a parameter, not by the kind.
+ONLY = {"tensorrt": "KIND_GPU", "openvino": "KIND_CPU"}
+DEVICE = "TARGET_DEVICE"
 
 # dtype of the language -> Triton's
 DTYPES = {
@@ -104,7 +109,7 @@ def _config(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[s
     yield from _tensors("input", signature.inputs)
     yield from _tensors("output", signature.outputs)
     yield text("version_policy {{ specific {{ versions: [{number}] }} }}", number=files.number)
-    yield from _instances(service)
+    yield from _instances(service, files.artifact.format)
     yield from _parameters(service, files)
     if batch is not None:
         yield from _batching(service, batch)
@@ -152,10 +157,32 @@ def _dims(tensor: Input | Output) -> Because[str]:
     )
 
 
-def _instances(service: ServicePlan) -> Iterator[str | Because[str]]:
+def _instances(service: ServicePlan, format_: Because[str]) -> Iterator[str | Because[str]]:
     """One instance per concurrent request. On an accelerator, or with batching, one instance batches for all."""
-    kind = because("KIND_GPU" if service.accelerated.value else "KIND_CPU", "where the model runs", service.accelerated)
+    accelerated = service.accelerated
+    kind = because("KIND_GPU" if accelerated.value else "KIND_CPU", "where the model runs", accelerated)
+    only = ONLY.get(format_.value)
+    if only is not None and only != kind.value:
+        if not accelerated.value or DEVICE not in service.part.parameters:
+            raise _elsewhere(service, format_)
+        kind = because(only, "its backend finds the device by a parameter", format_, service.part.parameters[DEVICE])
     yield text("instance_group [{{ count: {count}, kind: {kind} }}]", count=service.workers, kind=kind)
+
+
+def _elsewhere(service: ServicePlan, format_: Because[str]) -> Refusal:
+    """A backend that runs on a CPU without an accelerator, or on an accelerator only."""
+    devices = service.devices
+    return refusal(
+        "MLS012",
+        f"Triton serves `{format_.value}` {'on NVIDIA GPUs only' if devices is None else 'on CPUs only'}",
+        format_,
+        others=((devices.type, "the accelerator"),) if devices is not None else ((service.part.resources, "no GPU"),),
+        note="the server would refuse to load the model, and exit in every replica",
+        help="add `resources: {accelerator: {type: l4}}` to the service, or export the model as `onnx`"
+        if devices is None
+        else f"remove `accelerator` from the service, set `parameters: {{{DEVICE}: GPU}}` for an Intel GPU, or export the "
+        "model as `onnx`",
+    )
 
 
 def _parameters(service: ServicePlan, files: ModelFiles) -> Iterator[str | Because[str]]:
