@@ -368,7 +368,6 @@ def test_a_server_without_the_setting_is_named(
     assert f"MLS012: `{runtime}` does not support `{feature}`" in refused(tmp_path, runtime, **changes)
 
 
-
 def of_format(format_: str) -> dict[str, Any]:
     name = "any/" if format_ == "openvino" else "any.name"
     return {"release__artifact__uri": f"s3://models/fraud/{name}", "release__artifact__format": format_}

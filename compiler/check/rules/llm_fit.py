@@ -1,4 +1,4 @@
-"""Rules on the memory and the context of language models: what does not fit fails at startup or at the next peak."""
+"""Rules on the memory and the context of models: what does not fit fails at startup or at the next peak."""
 
 from __future__ import annotations
 
@@ -27,14 +27,16 @@ __all__ = ["context_overrun", "does_not_fit", "indivisible_heads"]
     "models.*.llm.shape",
     "models.*.llm.window",
     "services.*.container.deviceMemory",
+    "releases.*.artifact.size",
     "platform.families",
 )
 def does_not_fit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa: ARG001 - every rule takes both
-    """Language model that does not fit on its accelerator.
+    """Model that does not fit on its accelerator.
 
     Why: a language model server allocates its memory at startup: first the weights, then the KV cache. If the cache
     cannot hold one context of the promised length, the server exits immediately, in every replica. The check compares
-    (utilization x memory that the driver reports - overhead) x devices with the weights plus the cache.
+    (utilization x memory that the driver reports - overhead) x devices with the weights plus the cache. Of a model
+    whose shape is unknown, it compares the files with the memory. Each instance of Triton loads a copy of them.
 
     Bad:
         problem: {task: generation}
@@ -65,10 +67,14 @@ def does_not_fit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa:
           llm:
             tokens: {context: 8192, output: 512}
     """
+    from .device_files import larger_than_memory
+
     for service in plan.online.values():
         fit = service.hardware.fit if service.is_language_model else None
         if fit is not None and not fit.fits.value:
             yield _misfit(service, fit)
+        elif fit is None:
+            yield from larger_than_memory(service)
 
 
 def _misfit(service: ServicePlan, fit: Fit) -> Diagnostic:

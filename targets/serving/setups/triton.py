@@ -180,8 +180,8 @@ def _elsewhere(service: ServicePlan, format_: Because[str]) -> Refusal:
         note="the server would refuse to load the model, and exit in every replica",
         help="add `resources: {accelerator: {type: l4}}` to the service, or export the model as `onnx`"
         if devices is None
-        else f"remove `accelerator` from the service, set `parameters: {{{DEVICE}: GPU}}` for an Intel GPU, or export the "
-        "model as `onnx`",
+        else f"remove `accelerator` from the service, set `parameters: {{{DEVICE}: GPU}}` for an Intel GPU, or export "
+        "the model as `onnx`",
     )
 
 
