@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .online import COMMIT, DIGEST, emitted, refused
+from .online import COMMIT, DIGEST, compiled, emitted, refused, spec
 
 # The flags of `vllm serve --help` that mlspec may write.
 FLAGS = {
@@ -107,6 +107,26 @@ def test_trap_vllm_knows_other_methods_of_quantization(tmp_path: Path, method: s
 def test_methods_of_the_same_name(tmp_path: Path, method: str) -> None:
     changes = {"model__optimization": {"quantization": {"method": method}}}
     assert emitted(tmp_path, "vllm", **changes).flags["--quantization"] == method
+
+
+@pytest.mark.parametrize(
+    ("method", "bits", "instead"),
+    [("fp8", 4, "`bits: 8`"), ("awq", 8, "`bits: 4`"), ("mxfp4", 8, "`bits: 4`"), ("modelopt", 16, "`bits: 8`")],
+)
+def test_trap_a_method_has_only_some_numbers_of_bits(tmp_path: Path, method: str, bits: int, instead: str) -> None:
+    """FP8 with 4 bits was planned with half of its weights, and vLLM has AWQ with 4 bits only."""
+    few = {"method": method, "bits": bits}
+    family = {"model__llm": {"family": "llama-3.1-8b"}, "model__optimization": {"quantization": few}}
+    told = [one for one in compiled(tmp_path, spec("vllm", **family)).diagnostics if one.id == "MLS008"]
+    assert [one.message for one in told] == [f"weights quantized by `{method}` cannot have {bits} bits"]
+    assert instead in told[0].help
+
+
+@pytest.mark.parametrize(("method", "bits"), [("fp8", 8), ("awq", 4), ("gptq", 8), ("gptq", 3), ("modelopt", 4)])
+def test_bits_that_a_method_has(tmp_path: Path, method: str, bits: int) -> None:
+    few = {"method": method, "bits": bits}
+    family = {"model__llm": {"family": "llama-3.1-8b"}, "model__optimization": {"quantization": few}}
+    assert "MLS008" not in {one.id for one in compiled(tmp_path, spec("vllm", **family)).diagnostics}
 
 
 def test_trap_continuous_batching_has_no_delay(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The weights of a language model, for its server: a path or one commit of a hub, and the quantization method.
 
 Traps handled here: a hub repository without a revision can change under a running service. A server does not start with
-a quantization method that it does not know.
+a quantization method that it does not know, and a method has only some numbers of bits.
 """
 
 from __future__ import annotations
@@ -13,10 +13,18 @@ from ....compiler.finding import refusal
 from ....compiler.plan.service import ServicePlan
 from ....compiler.plan.serving.files import ModelFiles
 from ....compiler.plan.serving.source import place_of
+from ....compiler.system import Quantization
 from ...pod.hub import check_commit
 from . import Setup
 
 __all__ = ["language_server", "mounted", "quantization", "repository"]
+
+
+WIDTHS = {
+    "fp8": (8,), "awq": (4,), "gptq": (4, 8, 2, 3), "compressed-tensors": (4, 8, 2, 3, 5, 6, 7), "modelopt": (8, 4),
+    "mxfp4": (4,),
+}  # fmt: skip
+"""The bits of a weight that each method has, the most common first."""
 
 
 def language_server(
@@ -58,6 +66,21 @@ def quantization(service: ServicePlan, known: Collection[str], server: str) -> B
             few.method,
             others=((service.runtime_name, "the runtime"),),
             note="the server would fail to start",
-            help=f"use one of {', '.join(f'`{method}`' for method in known)}",
+            help=f"use one of {', '.join(f'`{method}`' for method in known)}, whichever the `config.json` of the "
+            "weights names",
         )
+    _check_bits(few)
     return few.method
+
+
+def _check_bits(few: Quantization) -> None:
+    able = WIDTHS[few.method.value]
+    if few.bits is not None and few.bits.value not in able:
+        raise refusal(
+            "MLS008",
+            f"weights quantized by `{few.method.value}` cannot have {few.bits.value} bits",
+            few.bits,
+            others=((few.method, "the method"),),
+            note="the plan would count other weights than the server loads, or the server would fail to start",
+            help=f"write {', or '.join(f'`bits: {bits}`' for bits in able)}, or remove it",
+        )
