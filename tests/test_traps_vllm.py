@@ -129,6 +129,16 @@ def test_bits_that_a_method_has(tmp_path: Path, method: str, bits: int) -> None:
     assert "MLS008" not in {one.id for one in compiled(tmp_path, spec("vllm", **family)).diagnostics}
 
 
+@pytest.mark.parametrize(("runtime", "method", "told"), [("vllm", "fp8", 0), ("vllm", "awq", 1), ("sglang", "fp8", 1)])
+def test_trap_files_that_are_not_quantized_yet(tmp_path: Path, runtime: str, method: str, told: int) -> None:
+    """vLLM quantizes to FP8 layer by layer as it loads. The help was about files that have the weights twice."""
+    family = {"model__llm": {"family": "llama-3.1-8b"}, "model__optimization": {"quantization": {"method": method}}}
+    found = [one for one in compiled(tmp_path, spec(runtime, **family)).diagnostics if one.id == "MLS426"]
+    assert [one.help for one in found] == told * [
+        "name files that are quantized, or remove `quantization` of the model, or correct the size or the family"
+    ]
+
+
 def test_trap_continuous_batching_has_no_delay(tmp_path: Path) -> None:
     told = refused(tmp_path, "vllm", serving__batching={"maxSize": 32, "maxDelay": "1ms"})
     assert told == ["MLS012: `vllm` does not support `batching.maxDelay`"]

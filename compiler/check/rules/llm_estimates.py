@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ....schema.units import Memory
 from ...diagnostics import Diagnostic
@@ -10,6 +11,9 @@ from ...finding import finding
 from ...plan import Plan
 from ...system import MLSystem
 from ..lint import rule
+
+if TYPE_CHECKING:
+    from ...plan.language_models.fit import Fit
 
 __all__ = ["another_size", "small_chunk", "too_slow"]
 
@@ -102,7 +106,8 @@ def another_size(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa:
 
     Why: memory, speed, and cost follow from the number of weights and their bits. Files of half that size are
     quantized, which the spec does not say. Files that are much larger contain the weights twice, and each pod downloads
-    both.
+    both, or they are not quantized, although the spec says so. vLLM quantizes such files layer by layer as it loads
+    them, for the method `fp8` only. For another method, a server does not start.
 
     Bad:
         problem: {task: generation}
@@ -140,6 +145,9 @@ def another_size(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa:
             weights = fit.model.weights if fit is not None else None
             if size is None or weights is None or NEAR < float(size.value) / weights.value < 1 / NEAR:
                 continue
+            plain = fit is not None and _plain(fit, float(size.value))
+            if plain and service.runtime.setup.value == "vllm" and _quantizes(fit):
+                continue  # layer by layer, so they never take the memory of 16 bits (vllm-project/vllm#31914)
             smaller = float(size.value) < weights.value
             yield finding(
                 "MLS426",
@@ -147,11 +155,30 @@ def another_size(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa:
                 f"{_gibibytes(weights.value)}",
                 size,
                 note=f"{weights.reason}; memory, speed, and cost are planned for that",
-                help="add `optimization: {quantization: {method: ..., bits: ...}}` to the model, or correct the size "
-                "or the family"
-                if smaller
-                else "name a folder that has the weights once, or correct the size or the family",
+                help=_another(smaller, plain),
             )
+
+
+def _another(smaller: bool, plain: bool) -> str:
+    """What to write instead."""
+    known = "correct the size or the family"
+    if smaller:
+        return f"add `optimization: {{quantization: {{method: ..., bits: ...}}}}` to the model, or {known}"
+    if plain:
+        return f"name files that are quantized, or remove `quantization` of the model, or {known}"
+    return f"name a folder that has the weights once, or {known}"
+
+
+def _plain(fit: Fit, size: float) -> bool:
+    """Whether the files are as large as weights of 16 bits, although the model is quantized."""
+    plain = 2 * float(fit.model.shape.parameters.value)
+    return fit.model.quantized[0] is not None and NEAR < size / plain < 1 / NEAR
+
+
+def _quantizes(fit: Fit | None) -> bool:
+    """Whether the server quantizes weights as it loads them."""
+    method = fit.model.quantized[0] if fit is not None else None
+    return method is not None and method.value == "fp8"
 
 
 @rule("MLS428", "error", "services.*.llm.promptChunk", "services.*.batching.maxSize if services.*.llm")
