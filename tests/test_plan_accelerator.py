@@ -188,7 +188,7 @@ def test_every_line_that_changes_names_its_cause_where_the_planner_chooses(tmp_p
     sliding = {"attention": "sliding-window", "slidingWindow": 4096, "globalLayers": 16}
     shape = {"parameters": "8.03B", "embeddingParameters": "1.05B", **layers, **sliding}
     spec["models"]["chat"]["llm"] = {"shape": shape, "window": 131_072}
-    spec["models"]["chat"]["optimization"] = {"quantization": {"method": "fp8", "bits": 8}}
+    spec["models"]["chat"]["optimization"] = {"quantization": {"method": "modelopt", "bits": 8}}
     spec["services"]["chat"]["container"] = {"deviceMemory": {"utilization": "88%", "overhead": "2Gi"}}
     (tmp_path / "mlspec.yaml").write_text(dumped(spec))
     (tmp_path / ".git").mkdir()

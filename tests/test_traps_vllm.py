@@ -129,6 +129,21 @@ def test_bits_that_a_method_has(tmp_path: Path, method: str, bits: int) -> None:
     assert "MLS008" not in {one.id for one in compiled(tmp_path, spec("vllm", **family)).diagnostics}
 
 
+@pytest.mark.parametrize(
+    ("accelerator", "size", "fits"),
+    [("l4", 2048, True), ("l4", 2049, False), ("a100-80gb", 2049, False), ("h100", 2049, True), ("h100", 8193, False)],
+)
+def test_trap_a_default_step_has_no_room_for_all_sequences(
+    tmp_path: Path, accelerator: str, size: int, fits: bool
+) -> None:
+    """vLLM has a limit of its own, which is that of a small device on an A100 with 80 GB, too."""
+    changes = {"serving__batching": {"maxSize": size}, "serving__resources__accelerator": {"type": accelerator}}
+    told = [text for text in refused(tmp_path, "vllm", **changes) if text.startswith("MLS428")]
+    assert bool(told) != fits
+    more = {**changes, "serving__llm__promptChunk": size}
+    assert [text for text in refused(tmp_path, "vllm", **more) if text.startswith("MLS428")] == []
+
+
 @pytest.mark.parametrize(("runtime", "method", "told"), [("vllm", "fp8", 0), ("vllm", "awq", 1), ("sglang", "fp8", 1)])
 def test_trap_files_that_are_not_quantized_yet(tmp_path: Path, runtime: str, method: str, told: int) -> None:
     """vLLM quantizes to FP8 layer by layer as it loads. The help was about files that have the weights twice."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ....schema.units import Memory
+from ...because import Because
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
+from ...plan.service import ServicePlan
 from ...system import MLSystem
 from ..lint import rule
 
@@ -186,7 +189,8 @@ def small_chunk(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa: 
     """Steps of a language model that have no room for all its sequences.
 
     Why: vLLM counts the token of each running sequence and the tokens of prompts together, up to a limit per step. If
-    that limit is below the number of sequences, vLLM exits at startup, in every replica.
+    that limit is below the number of sequences, vLLM exits at startup, in every replica. Its own limit is 2,048 tokens
+    on devices below 70 GiB and on an A100.
 
     Bad:
         problem: {task: generation}
@@ -208,19 +212,34 @@ def small_chunk(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa: 
             promptChunk: 512
     """
     for service in plan.online.values():
-        llm, batching = service.part.llm, service.part.batching
-        chunk = llm.prompt_chunk.given if llm is not None else None
-        if chunk is None or batching is None or service.runtime.setup.value != "vllm":
+        batching = service.part.batching
+        if batching is None or service.runtime.setup.value != "vllm":
             continue
-        if chunk.value < batching.max_size.value:
+        chunk, room, why = _step(service)
+        if room < batching.max_size.value:
+            add = f"`promptChunk: {batching.max_size.value}` or more" + (" under `llm`" if chunk is None else "")
             yield finding(
                 "MLS428",
-                f"a step has room for {chunk.value:,} tokens, but there can be {batching.max_size.value:,} sequences",
+                f"a step has room for {room:,} tokens, but there can be {batching.max_size.value:,} sequences",
                 chunk,
+                batching.max_size,
                 others=((batching.max_size, "each sequence takes one token of every step"),),
-                note=f"`{service.runtime_name.value}` exits at startup, in every replica",
-                help=f"write `promptChunk: {batching.max_size.value}` or more, or `maxSize: {chunk.value}` or less",
+                note=f"{why}`{service.runtime_name.value}` exits at startup, in every replica",
+                help=f"write {add}, or `maxSize: {room}` or less",
             )
+
+
+def _step(service: ServicePlan) -> tuple[Because[int] | None, float, str]:
+    """The tokens of a step, where the spec has them, and why they are as many otherwise."""
+    from ...plan.language_models.speed import usual_chunk
+
+    chunk, device = service.hardware.prompt_chunk, service.hardware.device
+    if chunk is not None:
+        return chunk, chunk.value, ""
+    if device is None or device.memory is None:
+        return None, math.inf, ""
+    room, why = usual_chunk(device, device.memory.value)
+    return None, room, f"{why}; "
 
 
 def _gibibytes(amount: Memory | int) -> str:

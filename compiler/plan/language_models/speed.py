@@ -23,10 +23,13 @@ from .queueing import Request, alone, loaded
 from .sequences import LARGE, allowed, concurrent, fast_enough, idle, missed, step_limit
 from .work import Work
 
-__all__ = ["Speed", "typical"]
+__all__ = ["Speed", "typical", "usual_chunk"]
 
 CHUNKS = ((Memory.parse("160Gi"), 16384), (LARGE, 8192), (Memory.parse("0Gi"), 2048))
 """The tokens of prompts that a server processes per step, by the memory of a device, as for vLLM."""
+
+LESS = "a100"
+"""What the name of a device contains that counts as a small one for that (vllm/engine/arg_utils.py)."""
 
 SMALLEST = 256
 """The smallest chunk that the planner tries: below it, a step with a chunk costs hardly less."""
@@ -40,6 +43,7 @@ class Speed:
         self.targets = targets
         self.planning = planning
         self.work = Work(fit, device, planning)
+        self._device = device
         self._chunks = chunks
 
     @cached_property
@@ -93,10 +97,10 @@ class Speed:
             return None
         if self._given is not None:
             return self._given
-        usual = next(tokens for least, tokens in CHUNKS if self.fit.memory.value >= least)
+        usual, why = usual_chunk(self._device, self.fit.memory.value)
         if not self.targets.inter_token:
             path = f"{self.fit.model.part.spec_path}.llm.promptChunk"
-            return assumed(path, usual, "the server's default for this much memory", self.fit.memory)
+            return assumed(path, usual, why, self.fit.memory)
         tried = [usual]
         while tried[-1] // 2 >= max(SMALLEST, self.sequences.value):  # a step has room for one token per sequence
             tried.append(tried[-1] // 2)
@@ -156,6 +160,13 @@ class Speed:
     def needed(self, rate: Because[Rate], availability: Because[Percent] | None) -> Because[int]:
         """The replicas that sustain a rate."""
         return _needed(rate, self.sustained, self.throughput, availability, care(self.planning))
+
+
+def usual_chunk(device: Accelerator, memory: Memory) -> tuple[int, str]:
+    """The tokens of prompts per step unless the spec limits them, and why."""
+    if LESS in device.spec_path:
+        return CHUNKS[-1][1], "the server's default for an A100"
+    return next(tokens for least, tokens in CHUNKS if memory >= least), "the server's default for this much memory"
 
 
 def typical(work: Work, chunk: int | None) -> Request:
