@@ -135,6 +135,21 @@ def test_trap_the_weights_that_a_server_downloads_have_no_limit(tmp_path: Path, 
     assert disk(made.server) == ("25856Mi", "25856Mi")
 
 
+@pytest.mark.parametrize(("disk", "fits"), [("15Gi", False), ("16Gi", False), ("30Gi", True)])
+@pytest.mark.parametrize("runtime", ["vllm", "sglang", "tgi"])
+def test_trap_a_server_is_evicted_while_it_downloads(tmp_path: Path, runtime: str, disk: str, fits: bool) -> None:
+    """The volume of its cache has the same limit as the pod. What an init container downloads has one of its own."""
+    less = {"serving__resources": {"accelerator": {"type": "l4"}, "ephemeralStorage": disk}}
+    told = [text for text in errors(tmp_path, spec(runtime, **less)) if text.startswith("MLS443")]
+    assert told == ([] if fits else [f"MLS443: `fraud` may write {disk}, but its model has 16Gi"])
+    assert errors(tmp_path, spec("triton", serving__resources={"ephemeralStorage": "39Mi"})) == []
+
+
+def test_trap_an_archive_is_unpacked_onto_the_disk(tmp_path: Path) -> None:
+    told = errors(tmp_path, spec("torchserve", serving__resources={"ephemeralStorage": "39Mi"}))
+    assert "MLS443: `fraud` may write 39Mi, but its model has 40Mi" in told
+
+
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_trap_the_limit_of_a_pod_evicts_it_while_its_volumes_have_room(tmp_path: Path, runtime: str) -> None:
     """The kubelet adds up volumes and logs. What a server of the author's own writes is unknown, so it has no limit."""

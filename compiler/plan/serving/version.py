@@ -87,9 +87,12 @@ class VersionPlan:
     @cached_property
     def writes(self) -> Because[Memory] | None:
         """What the server may write to its own paths; None if that is unknown."""
-        runtime, given = self.service.runtime, self.service.part.resources.ephemeral_storage.given
-        if given is not None:
-            return given
+        given = self.service.part.resources.ephemeral_storage.given
+        return given if given is not None else self._written
+
+    @property
+    def _written(self) -> Because[Memory] | None:
+        runtime = self.service.runtime
         if runtime.scratch is None or (self._size is None and self.files.source.value == "hub"):
             return None
         return written(runtime.scratch, self.files.source, self._size, runtime.unpacks)
@@ -97,8 +100,12 @@ class VersionPlan:
     @cached_property
     def disk(self) -> Because[Memory]:
         """The disk space of the node that a replica requests."""
-        given = self.service.part.resources.ephemeral_storage
-        return or_else(given, lambda: needed(self.files.source, self._size, self.writes))
+        return or_else(self.service.part.resources.ephemeral_storage, lambda: self.estimated_disk)
+
+    @property
+    def estimated_disk(self) -> Because[Memory]:
+        """The disk space of a replica, if the spec does not set it."""
+        return needed(self.files.source, self._size, self._written)
 
     @property
     def disk_limit(self) -> Because[Memory] | None:
