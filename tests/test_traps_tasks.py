@@ -31,6 +31,15 @@ def test_trap_a_reranker_needs_no_limit_on_answers(tmp_path: Path) -> None:
     assert "MLS801" not in told
 
 
+def test_trap_the_help_makes_a_reranker_generate(tmp_path: Path) -> None:
+    """A limit on answers is what it says to a server that scores, and then that server starts as one that generates."""
+    ranks = {"problem__task": "ranking", "model__llm": {"family": "qwen3-0.6b"}}
+    told = [d for d in compiled(tmp_path, spec("vllm", **ranks)).diagnostics if d.id == "MLS801"]
+    assert [d.help.partition(", or ")[2] for d in told] == [
+        "write `task: embedding` or `task: reranking` under `llm` if it writes no text"
+    ]
+
+
 def test_trap_a_limit_on_answers_that_are_never_written_is_refused(tmp_path: Path) -> None:
     llm = {"task": "reranking", "tokens": {"context": 512, "output": 1}}
     assert refused(tmp_path, "vllm", serving__llm=llm) == ["MLS012: a service for reranking writes no answers"]

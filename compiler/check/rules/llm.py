@@ -61,6 +61,10 @@ def no_token_limit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         if lacking:
             usual = {"context": "context: 8192", "output": "output: 512"}
             limited = ", ".join(usual[name] for name in lacking)
+            reads = "output" in lacking and system.problem.task.value != "generation"
+            other = (
+                ", or write `task: embedding` or `task: reranking` under `llm` if it writes no text" if reads else ""
+            )
             yield finding(
                 "MLS801",
                 f"the language model is served without a limit on {' and '.join(f'`{name}`' for name in lacking)}",
@@ -68,9 +72,9 @@ def no_token_limit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 llm,
                 service.runtime_name,
                 note="a single request can use up memory and time while all others wait",
-                help=f"add `{limited}` to the service's `llm.tokens`"
+                help=f"add `{limited}` to the service's `llm.tokens`{other}"
                 if tokens is not None
-                else f"add `llm: {{tokens: {{{limited}}}}}` to the service",
+                else f"add `llm: {{tokens: {{{limited}}}}}` to the service{other}",
             )
 
 
