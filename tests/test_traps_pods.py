@@ -183,6 +183,18 @@ def test_trap_shared_memory_counts_against_the_limit(tmp_path: Path, shared: obj
     assert ("/dev/shm" in made.mounts) == (shared is not None)
 
 
+@pytest.mark.parametrize("runtime", ["custom", "bentoml", "kserve-huggingface"])
+def test_trap_processes_of_several_accelerators_have_64_mebibytes(tmp_path: Path, runtime: str) -> None:
+    """NCCL does not start with as little."""
+    several = {"serving__resources": {"memory": "4Gi", "accelerator": {"type": "l4", "count": 2}}}
+    made = emitted(tmp_path, runtime, **several)
+    assert made.volume("shm")["emptyDir"] == {"medium": "Memory", "sizeLimit": "1Gi"}
+    assert made.server["resources"]["limits"]["memory"] == "5Gi"
+    assert "/dev/shm" not in emitted(tmp_path, runtime, **GPU).mounts
+    own = {"serving__volumes": {"exchange": {"size": "8Gi", "path": "/dev/shm"}}}
+    assert emitted(tmp_path, runtime, **several, **own).mounts["/dev/shm"] == "own-exchange"
+
+
 @EACH
 @pytest.mark.parametrize("resource", ["nvidia.com/gpu", "nvidia.com/gpu.shared", "nvidia.com/mig-1g.10gb"])
 def test_trap_an_accelerator_is_limited_to_what_it_requests(tmp_path: Path, runtime: str, resource: str) -> None:

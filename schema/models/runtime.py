@@ -272,7 +272,9 @@ class Runtime(Section):
     device_memory: DeviceMemory | None = optional(
         "How it divides up an accelerator's memory, if it allocates all of it at startup."
     )
-    shared_memory: Memory | None = optional("The `/dev/shm` size it needs; Kubernetes provides 64 MiB.")
+    shared_memory: Memory | None = optional(
+        "The `/dev/shm` size it needs; Kubernetes provides 64 MiB. If omitted, 1 GiB for several accelerators."
+    )
     bodies: list[Literal["v2", "v1", "openai", "json"]] = listed(
         "The protocols of its HTTP API whose bodies can be recorded: `v2` and `v1` of KServe and TensorFlow Serving, "
         "`openai`, or `json` with the names of the signature."

@@ -2,6 +2,9 @@
 
 Triton's Python backend has a region for each instance. It starts with 1 MiB, grows to 1.34 times the largest batch
 (measured: 163 MiB for a request of 122 MiB), and never shrinks. A region that cannot grow fails the request.
+
+Processes on several accelerators exchange tensors through it, too: NCCL does not start where it is too small (NVIDIA,
+NCCL user guide, Troubleshooting).
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from ...because import Because, because, decision
 from ...catalog.load import ships
 from ...finding import where
 from ...system import Artifact
-from ..choose import count
+from ..choose import assumed, count
 from .facts import ServiceFacts
 
 __all__ = ["shared_memory"]
@@ -26,12 +29,17 @@ WIDTHS = {
 
 MEBI = 2**20
 
+COLLECTIVES = Memory.parse("1Gi")
+"""What NVIDIA recommends for containers with several devices."""
+
 
 def shared_memory(service: ServiceFacts, artifact: Artifact) -> Because[Memory] | None:
     """The size of `/dev/shm`; None if the 64 MiB that Kubernetes provides are enough."""
     usual = service.runtime.shared_memory
-    written = where(usual) if usual is not None else None
-    if usual is None or written is None or not ships(written.file):
+    if usual is None:
+        return _of_devices(service)
+    written = where(usual)
+    if written is None or not ships(written.file):
         return usual
     if service.runtime.setup.value != "triton" or artifact.format.value != "python":
         return usual
@@ -40,6 +48,23 @@ def shared_memory(service: ServiceFacts, artifact: Artifact) -> Because[Memory] 
         return usual
     batch = service.part.batching.max_size if service.part.batching is not None else None
     return _regions(usual, service.workers, one, batch).also(artifact.format)
+
+
+def _of_devices(service: ServiceFacts) -> Because[Memory] | None:
+    devices = service.devices
+    if devices is None or devices.count.value == 1 or _mounted(service):
+        return None
+    path, why = (
+        f"{service.part.spec_path}.container.sharedMemory",
+        "the processes of several accelerators exchange data",
+    )
+    return assumed(path, COLLECTIVES, why, devices.count)
+
+
+def _mounted(service: ServiceFacts) -> bool:
+    """Whether the spec has a volume of its own there."""
+    paths = (volume.path.value for volume in service.part.volumes.values() if volume.path is not None)
+    return any(path.rstrip("/") == "/dev/shm" for path in paths)
 
 
 def _item(service: ServiceFacts) -> Because[int] | None:
