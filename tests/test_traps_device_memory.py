@@ -51,3 +51,26 @@ def test_trap_the_larger_accelerator_would_be_too_small_as_well(tmp_path: Path) 
 def test_weights_that_are_quantized_as_they_are_loaded_may_take_a_quarter(tmp_path: Path) -> None:
     quantized: dict[str, Any] = {"model__optimization": {"quantization": {"method": "fp8"}}}
     assert refused(tmp_path, "vllm", **L4, **quantized, release__artifact__size="140Gi") == []
+
+
+TURNS = {"cloud.google.com/gke-gpu-sharing-strategy": "time-sharing"}
+
+
+@pytest.mark.parametrize(("share", "fits"), [(None, False), ("60%", False), ("45%", True)])
+@pytest.mark.parametrize(
+    "shared",
+    [
+        {"platform__accelerators": {"l40s": {"resource": "nvidia.com/gpu.shared"}}},
+        {"platform__accelerators": {"l40s": {"nodeSelector": TURNS}}},
+    ],
+)
+def test_trap_pods_that_use_a_device_in_turns_see_all_of_its_memory(
+    tmp_path: Path, shared: dict[str, Any], share: str | None, fits: bool
+) -> None:
+    changes = {**shared, "serving__resources": {"accelerator": {"type": "l40s"}}}
+    if share is not None:
+        changes["serving__container"] = {"deviceMemory": {"utilization": share}}
+    told = [one.message for one in compiled(tmp_path, spec("vllm", **changes)).diagnostics if one.id == "MLS444"]
+    assert told == ([] if fits else [f"`fraud` takes {share or '92%'} of an accelerator that several pods share"])
+    mps = {"platform__accelerators": {"l40s": {"nodeSelector": {**TURNS, next(iter(TURNS)): "mps"}}}}
+    assert "MLS444" not in {one.id for one in compiled(tmp_path, spec("vllm", **changes | mps)).diagnostics}
