@@ -154,6 +154,13 @@ def test_trap_files_that_are_not_quantized_yet(tmp_path: Path, runtime: str, met
     ]
 
 
+def test_trap_the_driver_takes_a_part_of_the_memory_first(tmp_path: Path) -> None:
+    whole = refused(tmp_path, "vllm", serving__container={"deviceMemory": {"utilization": "100%"}})
+    assert whole == ["MLS008: vLLM cannot use 100% of the memory of an accelerator"]
+    made = emitted(tmp_path, "vllm", serving__container={"deviceMemory": {"utilization": "98%"}})
+    assert made.flags["--gpu-memory-utilization"] == "0.98"
+
+
 def test_trap_continuous_batching_has_no_delay(tmp_path: Path) -> None:
     told = refused(tmp_path, "vllm", serving__batching={"maxSize": 32, "maxDelay": "1ms"})
     assert told == ["MLS012: `vllm` does not support `batching.maxDelay`"]

@@ -1,7 +1,7 @@
 """vLLM: arguments only. The image already runs `vllm serve`, so they start with the model.
 
 Traps handled here: on SIGTERM, vLLM aborts in-flight requests unless a shutdown timeout is set. A model's longest
-context rarely fits on one device.
+context rarely fits on one device. It exits if it may use all memory of a device, because the driver takes some first.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ....compiler.because import Because, because, decision, text
+from ....compiler.finding import Refusal, refusal
 from ....compiler.plan.service import ServicePlan
 from ....compiler.plan.serving.files import ModelFiles
 from ....schema.units import Percent
@@ -77,6 +78,8 @@ def _in_flight(slots: Because[int], queue: Because[int]) -> tuple[int, str]:
 def _placement(service: ServicePlan) -> Iterator[Because[str]]:
     """The number of devices for the model, its share of their memory, and the quantization of the weights."""
     asked, taken = service.devices, service.runtime.device_memory
+    if taken is not None and float(taken.utilization.value) == 1:
+        raise _no_room(taken.utilization)
     if taken is not None and taken.utilization.value != UTILIZATION:
         yield taken.utilization.map(lambda share: f"--gpu-memory-utilization={share.amount.normalize():f}")
     if asked is not None and asked.count.value > 1:
@@ -84,3 +87,13 @@ def _placement(service: ServicePlan) -> Iterator[Because[str]]:
     method = quantization(service, QUANTIZATIONS, SERVER)
     if method is not None:
         yield text("--quantization={method}", method=method)
+
+
+def _no_room(utilization: Because[Percent]) -> Refusal:
+    return refusal(
+        "MLS008",
+        "vLLM cannot use 100% of the memory of an accelerator",
+        utilization,
+        note="the driver takes a part of it for each process, so less is free, and the server exits at startup",
+        help="write `98%` or less",
+    )
