@@ -204,13 +204,15 @@ def test_without_an_autoscaler_the_replicas_are_always_the_same(tmp_path: Path) 
 
 @pytest.mark.parametrize("rates", [{"mean": "100/s"}, {"peak": "100/s"}, {"mean": "100/s", "trough": "1/s"}, {}])
 def test_without_a_mean_or_a_peak_the_rate_is_constant(tmp_path: Path, rates: dict[str, str]) -> None:
-    made = cost(tmp_path, **traffic(**rates), constraints__availability=None, rollout={"stages": [{"blueGreen": {}}]})
+    made = cost(
+        tmp_path, **traffic(**rates), constraints__availability=None, rollout=None, platform__rollout__provider="none"
+    )
     assert [float(one.value.amount) for one in made.online["scorer"].span] == [204.40] * 3
 
 
 def test_a_budget_that_the_minimum_keeps_and_the_day_breaks(tmp_path: Path) -> None:
     """The month at the minimum costs 204.40 EUR, the month as it will be 242.73."""
-    alone: dict[str, Any] = {"training": None, "rollout": {"stages": [{"blueGreen": {}}]}}
+    alone: dict[str, Any] = {"training": None, "rollout": None, "platform__rollout__provider": "none"}
     made = cost(tmp_path, **traffic(mean="100/s", peak="200/s"), **alone)
     assert float(made.total.value.amount) == pytest.approx(242.73, abs=0.01)
 

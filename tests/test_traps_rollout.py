@@ -379,3 +379,15 @@ def test_a_deadline_of_ones_own_allows_for_a_node(wait: str, given: str, enough:
     said = refused(tmp_path, "triton", **changes, rollout__progressDeadline=given)
     assert said == [f"MLS008: every new version would fail after {given}, before it is ready"]
     assert emitted(tmp_path, **changes, rollout__progressDeadline=enough).workload["spec"]["progressDeadlineSeconds"]
+
+
+@pytest.mark.parametrize("stage", [{"blueGreen": {}}, {"blueGreen": {"preview": "5m"}}])
+def test_trap_a_stage_that_is_not_supported_would_silently_replace_the_canary(
+    stage: dict[str, Any], tmp_path: Path
+) -> None:
+    """All requests would go to a version that nothing judges, while the warning says that the stage has no effect."""
+    result = compiled(tmp_path, spec(rollout={"stages": [stage]}))
+    assert [one.id for one in result.diagnostics] == ["MLS013"]
+    alone = emitted(tmp_path, "triton").workload
+    assert emitted(tmp_path, "triton", rollout={"stages": [stage]}).workload == alone
+    assert alone["kind"] == "Rollout"

@@ -74,7 +74,7 @@ def test_trap_a_sidecar_does_not_keep_a_job_from_completing(tmp_path: Path) -> N
 
 def test_trap_the_requests_of_sidecars_are_paid_for(tmp_path: Path) -> None:
     """0.2 cores and 0.25 GiB for each replica."""
-    prices = {"platform__prices": {"core": "1 EUR/h", "memory": "1 EUR/h"}, "rollout": {"stages": [{"blueGreen": {}}]}}
+    prices = {"platform__prices": {"core": "1 EUR/h", "memory": "1 EUR/h"}, "platform__rollout__provider": "none"}
     costs = []
     for changes in ({}, EXTRAS):
         [environment] = compiled(tmp_path, spec(**prices, **changes))._compiled.environments

@@ -17,7 +17,7 @@ from ..emit.dump import Lines
 from ..finding import finding
 from ..layer import Layered
 from ..record import Record
-from ..tree import Node, Place, Scalar
+from ..tree import Mapping, Node, Place, Scalar
 from ..words import last, listing
 from .lint import Rule
 from .not_yet import NOT_YET_READ, READ_BY_STAGES, SHOWN
@@ -194,13 +194,18 @@ def _nothing_runs(layered: Layered) -> Diagnostic:
 def _not_yet(layered: Layered, unread: Values) -> Iterator[Diagnostic]:
     """One warning per subject, at its first unread place."""
     warned: set[str] = set()
-    for pattern, subject in NOT_YET_READ.items() if unread else ():
+    for pattern, subject in NOT_YET_READ.items():
         for place, key, node in selected(layered.tree, pattern):
             inside = [path for path, _ in values(node, place)]
-            if subject not in warned and any(path in unread for path in inside):
+            if subject not in warned and (_is_empty(node) or any(path in unread for path in inside)):
                 warned.add(subject)
                 read = dict.fromkeys(path[len(place)] for path in inside if path not in unread)
                 yield _not_compiled(subject, place, key, tuple(map(str, read))).but(environments=(layered.environment,))
+
+
+def _is_empty(node: Node) -> bool:
+    """Whether a section has no values of its own: it asks for what its defaults say."""
+    return isinstance(node, Mapping) and not node.entries
 
 
 def _not_compiled(subject: str, place: Path, key: Node, read: tuple[str, ...]) -> Diagnostic:

@@ -41,9 +41,20 @@ class Asking:
         """The canary stage in the spec."""
         return next((stage.canary for stage in self._stages if stage.canary is not None), None)
 
-    @property
+    @cached_property
     def _stages(self) -> tuple[Stage, ...]:
-        return self.service.scope.system.rollout.stages
+        """The stages in the spec that something runs. The others have a warning that says that they have no effect."""
+        return tuple(one for one in self.service.scope.system.rollout.stages if self._runs(one))
+
+    def _runs(self, stage: Stage) -> bool:
+        """Whether mlspec compiles a stage, or a plugin says that its rollout provider runs it."""
+        if stage.canary is not None or stage.shadow is not None:
+            return True
+        return self.can("experiment" if stage.experiment is not None else "blueGreen")
+
+    def can(self, stage: str) -> bool:
+        """Whether the rollout provider supports a stage."""
+        return any(able.value == stage for able in self.capability.stages)
 
     @cached_property
     def capability(self) -> RolloutCapability:

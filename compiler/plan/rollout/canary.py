@@ -48,10 +48,6 @@ class CanaryPlan(Judging):
             raise cannot_run("shadow", asked, self.service.scope.platform)
         return asked
 
-    def can(self, stage: str) -> bool:
-        """Whether the rollout provider supports a stage."""
-        return any(able.value == stage for able in self.capability.stages)
-
     @cached_property
     def progressive(self) -> Because[bool]:
         """Whether new versions get traffic step by step."""
