@@ -142,6 +142,14 @@ def test_a_route_has_at_most_64_matches(tmp_path: Path) -> None:
         assert errors(tmp_path, spec("custom", serving__container=own)) == said
 
 
+def test_trap_an_api_server_refuses_a_route_with_more_than_16_hosts(tmp_path: Path) -> None:
+    """The limit of the schemas of both kinds of routes."""
+    for count, said in ((16, []), (17, ["MLS008: a route cannot have 17 host names"])):
+        for protocol in ("http", "grpc"):
+            hosts = {"hosts": [f"fraud-{number}.example.com" for number in range(count)]}
+            assert errors(tmp_path, spec(serving__endpoint=hosts, serving__protocol=protocol)) == said
+
+
 @pytest.mark.parametrize("path", ["score", "/a/../b", "/a//b", "/a*", "/a/*/b", "/a b", ""])
 def test_trap_an_api_server_refuses_paths_with_empty_or_relative_steps(tmp_path: Path, path: str) -> None:
     own = {**spec("custom")["serving"]["container"], "routes": {"http": [path]}}

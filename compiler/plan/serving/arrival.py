@@ -19,6 +19,9 @@ __all__ = ["Arrival", "passing"]
 
 NONE, ALL = Percent(0), Percent(1)
 
+MOST_HOSTS = 16
+"""The most host names of a route (Gateway API, `HTTPRouteSpec` and `GRPCRouteSpec`)."""
+
 LONGEST_HOST = 253
 """The longest host name of a route (Gateway API, `Hostname`)."""
 
@@ -149,9 +152,17 @@ class Arrival:
     @cached_property
     def hosts(self) -> tuple[Because[str], ...]:
         """The host names that the gateway routes to the service; none for every host that no other route claims."""
-        domain = self.service.scope.platform.gateway.domain
-        if self._endpoint.hosts or domain is None or not self.by_gateway.value:
-            return self._endpoint.hosts
+        domain, given = self.service.scope.platform.gateway.domain, self._endpoint.hosts
+        if len(given) > MOST_HOSTS:
+            raise refusal(
+                "MLS008",
+                f"a route cannot have {len(given)} host names",
+                given[MOST_HOSTS],
+                note=f"the Gateway API allows {MOST_HOSTS}, and an API server would refuse the route",
+                help="remove those that no caller uses",
+            )
+        if given or domain is None or not self.by_gateway.value:
+            return given
         host = text(
             "{name}.{namespace}.{domain}",
             "it has no `hosts`, so it gets its name below the gateway's domain",
