@@ -352,6 +352,16 @@ def test_a_mirror_that_the_gateway_drops_silently_is_refused(
     assert said in refused(tmp_path, "triton", **changes)
 
 
+@pytest.mark.parametrize(("able", "percent"), [("none", "100%"), ("all", "10%"), ("percent", "12.5%")])
+def test_trap_a_promotion_would_be_the_first_to_hear_that_nothing_can_be_mirrored(
+    able: str, percent: str, tmp_path: Path
+) -> None:
+    """Weeks later, in the pull request of a training run."""
+    changes = {"platform__gateway__mirroring": able, "rollout__stages": [{"shadow": {"percent": percent}}]}
+    (found,) = refused(tmp_path, "triton", **changes)
+    assert found[:6] in ("MLS606", "MLS008")
+
+
 def test_a_gateway_without_percentages_mirrors_all(tmp_path: Path) -> None:
     changes = {**SHADOW, "platform__gateway__mirroring": "all", "rollout__stages": [{"shadow": {"percent": "100%"}}]}
     (mirror,) = rule(emitted(tmp_path, **changes))["filters"]

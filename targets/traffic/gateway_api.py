@@ -15,6 +15,7 @@ from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.finding import refusal
 from ...compiler.kinds import Kind, Known, Object
 from ...compiler.plan.service import ServicePlan
+from ...compiler.system import ShadowStage
 from ...schema.units import Duration, Percent
 from .. import naming
 from ..providers import Moving, TrafficProvider
@@ -137,8 +138,25 @@ def _port(service: ServicePlan) -> Because[int]:
 
 def _mirror(service: ServicePlan) -> list[Body] | None:
     stage = service.canary.shadow_stage
-    if service.shadow is None or stage is None:
+    if stage is None:
         return None
+    able = _able_to_mirror(service, stage)
+    share = _percent(stage.percent)
+    if service.shadow is None:
+        return None
+    mirror: Body = {"backendRef": {"group": "", "kind": "Service", "name": service.shadow_name, "port": _port(service)}}
+    if able.value == "percent":
+        mirror["percent"] = share
+    return [
+        {
+            "type": "RequestMirror",
+            "requestMirror": because(mirror, "a version is in the shadow stage", service.shadow.version, able),
+        }
+    ]
+
+
+def _able_to_mirror(service: ServicePlan, stage: ShadowStage) -> Because[str]:
+    """What the gateway mirrors. It is refused before a version is in the stage: a promotion would be too late."""
     able = service.mirroring
     if able.value == "none" or (able.value == "all" and stage.percent.value != Percent(1)):
         raise refusal(
@@ -152,15 +170,7 @@ def _mirror(service: ServicePlan) -> list[Body] | None:
             + ("" if able.value == "none" else ", or mirror 100%")
             + ", or set `platform.gateway.mirroring` to what your version of the gateway supports",
         )
-    mirror: Body = {"backendRef": {"group": "", "kind": "Service", "name": service.shadow_name, "port": _port(service)}}
-    if able.value == "percent":
-        mirror["percent"] = _percent(stage.percent)
-    return [
-        {
-            "type": "RequestMirror",
-            "requestMirror": because(mirror, "a version is in the shadow stage", service.shadow.version, able),
-        }
-    ]
+    return able
 
 
 def _percent(share: Because[Percent]) -> Because[int]:
