@@ -1319,7 +1319,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Environment": {
         "namespace": ('namespace', 'derived', ('scalar', 'name', ''), None, "from the environment's name"),
         "cluster": ('cluster', 'optional', ('scalar', 'name', 'clusters'), None, ''),
-        "runs": ('runs', 'list', ('list', ('enum', ('serving', 'monitoring', 'training')), ''), None, ''),
+        "runs": ('runs', 'list', ('list', ('enum', ('serving', 'monitoring', 'training')), '', 1), None, ''),
         "spec": ('spec', 'group', ('overlay',), None, ''),
     },
     "Platform": {

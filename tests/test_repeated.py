@@ -53,6 +53,11 @@ def test_limits_of_different_objectives_are_not_the_same_limit(tmp_path: Path) -
     assert errors(tmp_path, changed(spec(), rollout__rollbackWhen=limits)) == []
 
 
+def test_trap_an_environment_that_runs_nothing_would_run_everything(tmp_path: Path) -> None:
+    places = {"one": {}, "two": {"runs": []}}
+    assert errors(tmp_path, spec(environments=places)) == ["MLS011: `runs` has no values"]
+
+
 @pytest.mark.parametrize("level", [[], None])
 def test_a_canary_without_steps_is_no_canary_with_the_default_ones(tmp_path: Path, level: list[str] | None) -> None:
     stages = [{"canary": {"steps": level} if level is not None else {}}]

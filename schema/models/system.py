@@ -74,7 +74,7 @@ class Environment(Section):
     namespace: Name | None = derived("The namespace.", "from the environment's name")
     cluster: ClusterName | None = optional("The cluster, by its name in the platform file.")
     runs: list[Literal["serving", "monitoring", "training"]] = listed(
-        "What to run there. If omitted, everything. Training runs in exactly one environment."
+        "What to run there. If omitted, everything. Training runs in exactly one environment.", min_length=1
     )
     spec: SpecOverlay = mapped("Overrides for this environment, in the spec language.")
 
