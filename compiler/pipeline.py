@@ -18,6 +18,7 @@ from .check.claims import Claims, claims
 from .check.collisions import between_environments, graded
 from .check.complete import Lacking, incomplete
 from .check.dates import dated
+from .check.deployments import deployments, shared_deployments, told_to_apply
 from .check.effects import Used, without_effect
 from .check.folders import folders, shared_folders
 from .check.lint import Rule, judge, lint
@@ -65,7 +66,8 @@ class Environment(Record):
     def claims(self) -> Claims:
         """What it takes for itself in its cluster."""
         name, namespace = self.system.metadata.name.value, self.plan.namespace
-        return claims(name, self.name, self.plan.cluster, namespace, self.bundle.made, folders(self.plan))
+        known = claims(name, self.name, self.plan.cluster, namespace, self.bundle.made, folders(self.plan))
+        return known.but(objects=(*known.objects, *told_to_apply(self.plan)), deployed=deployments(self.plan))
 
 
 class Whole(Record):
@@ -150,7 +152,7 @@ def compile_system(
     together = _whole(environments, input_, found if every else [])
     whole = together if every else None  # without the others, it lacks a part, but it shows what has an effect
     claimed = _claims(environments)
-    found += [*between_environments(claimed), *shared_folders(claimed)]
+    found += [*between_environments(claimed), *shared_folders(claimed), *shared_deployments(claimed)]
     idle = unserved((e.system, e.models) for e in environments) if every else {}
     found += idle.values()
     asked = [_used(e, together) for e in environments]

@@ -155,6 +155,47 @@ def test_an_environment_that_is_not_compiled_claims_nothing(tmp_path: Path) -> N
     assert mlspec.lint(tmp_path / "mlspec.yaml", environments=["one"]) == ()
 
 
+ARGOCD = {"tool": "argocd", "repository": "https://git.example.com/deploy.git"}
+CLUSTERS: dict[str, Any] = {"eu": {"cloud": "eks"}, "us": {"cloud": "eks"}}
+
+
+def between(tmp_path: Path, platform: object, **environments: object) -> list[str]:
+    """The ids of the findings on several environments, with the settings of their platform."""
+    file = {"apiVersion": "mlspec/v1", "kind": "Platform", "platform": platform, "clusters": CLUSTERS}
+    (tmp_path / "mlspec.platform.yaml").write_text(dumped(file))
+    return [one.id for one in compiled(tmp_path, spec(environments=environments)).diagnostics]
+
+
+HOST_OF_TWO = {"serving": {"endpoint": {"hosts": ["two.example.com"]}}}
+
+
+@pytest.mark.parametrize(
+    ("gitops", "found"),
+    [
+        ({**ARGOCD, "path": "deploy/{system}"}, ["MLS630"]),
+        ({**ARGOCD, "path": "deploy/{system}/{environment}"}, []),
+        ({"tool": "flux", "source": "deploy", "path": "deploy"}, ["MLS630"]),
+        ({"tool": "flux", "path": "deploy"}, ["MLS614", "MLS614"]),  # mlspec writes nothing that reads the folder
+        ({"tool": "kustomize", "path": "deploy"}, []),
+    ],
+)
+def test_trap_one_folder_is_deployed_for_two_environments(
+    gitops: dict[str, object], found: list[str], tmp_path: Path
+) -> None:
+    """Each of the two owns the same objects, and prunes those that it does not find."""
+    said = between(tmp_path, {"gitops": gitops}, one={}, two={"spec": HOST_OF_TWO})
+    assert said == list(dict.fromkeys(found))
+
+
+def test_another_branch_or_another_cluster_has_another_folder(tmp_path: Path) -> None:
+    branch = {"platform": {"gitops": {"revision": "refs/heads/next"}}, **HOST_OF_TWO}
+    one_path = {"gitops": {**ARGOCD, "path": "deploy"}}
+    assert between(tmp_path, one_path, one={}, two={"spec": branch}) == []
+    flux = {"gitops": {"tool": "flux", "source": "deploy", "path": "deploy"}}
+    assert between(tmp_path, flux, one={"cluster": "eu"}, two={"cluster": "us"}) == []
+    assert between(tmp_path, flux, one={"cluster": "eu"}, two={"cluster": "eu", "spec": HOST_OF_TWO}) == ["MLS630"]
+
+
 # Systems of one run
 
 
@@ -202,6 +243,39 @@ def test_two_systems_of_one_name_and_namespace_write_the_same_objects(place: Pat
     (found,) = linted(one, two)
     assert found["id"] == "MLS611"
     assert "both write the Service `same` in the namespace `default`, and 14 more objects" in found["message"]
+
+
+def test_trap_a_path_without_the_system_deploys_one_system_for_all(place: Path) -> None:
+    gitops = {"platform__gitops": {**ARGOCD, "path": "deploy/{environment}"}}
+    hosts = ({"serving__endpoint": {"hosts": [f"{name}.example.com"]}} for name in ("one", "two"))
+    one, two = (written(place, name, **gitops, **host) for name, host in zip(("one", "two"), hosts, strict=True))
+    (found,) = linted(one, two)
+    assert found["id"] == "MLS630"
+    assert found["message"] == (
+        "Argo CD applies the folder `deploy/default` for `two` in `default` and for `one` in `default`"
+    )
+    assert found["help"] == 'write `path: "deploy/{system}/{environment}"` under `platform.gitops`'
+    assert linted(one) == linted(two) == []
+
+
+def test_trap_two_joined_names_are_the_same_application(place: Path) -> None:
+    """Argo CD deletes what the Application that was replaced had deployed."""
+    made = {"one": ("fraud", "eu-test"), "two": ("fraud-eu", "test")}
+    systems = [
+        written(
+            place,
+            name,
+            metadata__name=system,
+            platform__gitops=ARGOCD,
+            environments={environment: {"namespace": name}},
+            serving__endpoint={"hosts": [f"{name}.example.com"]},
+        )
+        for name, (system, environment) in made.items()
+    ]
+    (found,) = linted(*systems)
+    assert found["id"] == "MLS611"
+    assert "both write the Application `fraud-eu-test` in the namespace `argocd`" in found["message"]
+    assert found["help"] == "rename one of the systems or one of the environments"
 
 
 def shared(place: Path, name: str, identity: str) -> Path:

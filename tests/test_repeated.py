@@ -54,7 +54,7 @@ def test_limits_of_different_objectives_are_not_the_same_limit(tmp_path: Path) -
 
 
 def test_trap_an_environment_that_runs_nothing_would_run_everything(tmp_path: Path) -> None:
-    places = {"one": {}, "two": {"runs": []}}
+    places: dict[str, Any] = {"one": {}, "two": {"runs": []}}
     assert errors(tmp_path, spec(environments=places)) == ["MLS011: `runs` has no values"]
 
 

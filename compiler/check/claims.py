@@ -17,7 +17,16 @@ from ..emit.dump import plain
 from ..finding import where
 from ..record import Record
 
-__all__ = ["ROUTES", "Claims", "FolderClaim", "ObjectClaim", "RouteClaim", "claims", "requests"]
+__all__ = [
+    "ROUTES",
+    "Claims",
+    "DeploymentClaim",
+    "FolderClaim",
+    "ObjectClaim",
+    "RouteClaim",
+    "claims",
+    "requests",
+]
 
 ROUTES = ("HTTPRoute", "GRPCRoute")
 
@@ -108,6 +117,28 @@ class FolderClaim(Record):
         return self.folder.startswith(other.folder) or other.folder.startswith(self.folder)
 
 
+class DeploymentClaim(Record):
+    """The folder that a GitOps tool applies for an environment."""
+
+    tool: str
+    source: str
+    """What it reads the folder from, in words that are equal if that is."""
+    folder: str
+    template: str
+    """`platform.gitops.path`."""
+    promoted: str | None
+    """The folder that promotions write, as such a template."""
+    at: Span
+    """Where it is from."""
+    severity: Severity | None = "error"
+    """The severity of a collision here, as the platform sets it; None if it or a comment turns it off."""
+
+    @property
+    def key(self) -> str:
+        """What no other environment may have as well."""
+        return f"{self.source}:{self.folder}"
+
+
 class Claims(Record):
     """What one environment of one system claims."""
 
@@ -116,6 +147,7 @@ class Claims(Record):
     objects: tuple[ObjectClaim, ...]
     routes: tuple[RouteClaim, ...]
     folders: tuple[FolderClaim, ...]
+    deployed: tuple[DeploymentClaim, ...] = ()
 
 
 def claims(

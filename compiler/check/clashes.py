@@ -8,6 +8,7 @@ from ..row import Row
 from .claims import ObjectClaim, RouteClaim
 
 __all__ = [
+    "DEPLOYED",
     "FOLDER",
     "OBJECT",
     "ROUTE",
@@ -24,7 +25,7 @@ __all__ = [
     "told",
 ]
 
-ROUTE, OBJECT, FOLDER = "MLS610", "MLS611", "MLS754"
+ROUTE, OBJECT, FOLDER, DEPLOYED = "MLS610", "MLS611", "MLS754", "MLS630"
 
 
 class Owner(Row):
@@ -92,22 +93,35 @@ def told(mine: Owner, other: Owner, *, apart: bool) -> tuple[str, str]:
     return f"`{mine.system}` in `{mine.environment}`", f"`{other.system}` in `{other.environment}`"
 
 
+APPLYING = ("Application", "Kustomization")
+"""The kinds of objects that tell a GitOps tool what to apply."""
+
+_REPLACED = "the version that is applied last replaces the other, so one of the two runs with the other's settings"
+_DELETED = "the one that is applied last replaces the other, and what the other one deployed is deleted"
+
+
 def same_object(mine: Owner, pairs: list[tuple[ObjectClaim, KnownObject]], *, apart: bool) -> Diagnostic:
     one, known = min(pairs, key=lambda pair: (pair[0].kind != "Service", len(pair[0].name)))  # the best known one
     us, them = told(mine, known.owner, apart=apart)
     more = f", and {count(len(pairs) - 1, 'more object')}" if len(pairs) > 1 else ""
-    names = "give the systems different names or namespaces" if apart else "give each environment its own `namespace`"
-    if one.content:
-        names = "write the same `identity` in both, or use another `serviceAccount`"
     return of_both(
         OBJECT,
         f"{us} and {them} both write the {one.kind} `{one.name}` in the namespace `{one.namespace}`{more}",
         place_of(one, apart=apart),
         (known.place, f"{them} writes it as well"),
-        "the version that is applied last replaces the other, so one of the two runs with the other's settings",
-        f"{names}, or name their clusters with `cluster` if they differ",
+        _DELETED if one.kind in APPLYING else _REPLACED,
+        _other_names(one, apart=apart),
         (mine,) if apart else (known.owner, mine),
     )
+
+
+def _other_names(one: ObjectClaim, *, apart: bool) -> str:
+    if one.kind in APPLYING:
+        return "rename one of the systems or one of the environments"
+    names = "give the systems different names or namespaces" if apart else "give each environment its own `namespace`"
+    if one.content:
+        names = "write the same `identity` in both, or use another `serviceAccount`"
+    return f"{names}, or name their clusters with `cluster` if they differ"
 
 
 def same_requests(mine: Owner, route: RouteClaim, clash: Clash, *, apart: bool) -> Diagnostic:

@@ -13,8 +13,9 @@ from typing import TypeVar
 from ..diagnostics import Diagnostic, Severity, Span
 from ..inputs import Input
 from ..system import MLSystem
-from .claims import Claims, FolderClaim, ObjectClaim, RouteClaim, requests
+from .claims import Claims, DeploymentClaim, FolderClaim, ObjectClaim, RouteClaim, requests
 from .clashes import (
+    DEPLOYED,
     FOLDER,
     OBJECT,
     ROUTE,
@@ -28,12 +29,13 @@ from .clashes import (
     same_object,
     same_requests,
 )
+from .deployments import Deployed
 from .folders import Writers
 from .lint import severities
 
 __all__ = ["Ledger", "between_environments", "graded", "shared_host"]
 
-AnyClaim = TypeVar("AnyClaim", ObjectClaim, RouteClaim, FolderClaim)
+AnyClaim = TypeVar("AnyClaim", ObjectClaim, RouteClaim, FolderClaim, DeploymentClaim)
 
 
 def between_environments(all_: Iterable[Claims]) -> Iterator[Diagnostic]:
@@ -60,6 +62,7 @@ def graded(all_: Iterable[Claims], system: MLSystem, input_: Input, today: str |
             objects=_with(claims.objects, of(OBJECT, (one.named for one in claims.objects))),
             routes=_with(claims.routes, of(ROUTE, (one.places[0] for one in claims.routes))),
             folders=_with(claims.folders, of(FOLDER, (one.at for one in claims.folders))),
+            deployed=_with(claims.deployed, of(DEPLOYED, (one.at for one in claims.deployed))),
         )
         for claims in all_
     )
@@ -77,16 +80,19 @@ class Ledger:
     def __init__(self) -> None:
         self._book = _Book(apart=True)
         self._writers = Writers()
+        self._deployed = Deployed()
 
     def add(self, all_: Iterable[Claims]) -> list[Diagnostic]:
         """Add a system; returns its collisions with the systems before it."""
         known = tuple(all_)
         found: list[Diagnostic] = []
         for claims in known:
-            found += [*self._book.objects(claims), *self._book.routes(claims), *self._writers.among(claims)]
+            found += [*self._book.objects(claims), *self._book.routes(claims)]
+            found += [*self._writers.among(claims), *self._deployed.among(claims)]
         for claims in known:
             self._book.keep(claims)
             self._writers.keep(claims)
+            self._deployed.keep(claims)
         return found
 
 

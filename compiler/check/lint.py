@@ -20,7 +20,7 @@ from ..tree import same
 
 __all__ = ["Check", "Rule", "judge", "lint", "rule", "severities", "without_comment"]
 
-OF_A_RUN = ("MLS289", "MLS610", "MLS611", "MLS754")
+OF_A_RUN = ("MLS289", "MLS610", "MLS611", "MLS630", "MLS754")
 """Findings that depend on the day, or on the other systems of a run, so one system cannot tell whether a comment is
 idle.
 """

@@ -19,7 +19,8 @@ class Outline(Record):
     """What a system claims, in all its environments."""
 
     objects: dict[str, str]
-    """The key of each object, and what all its writers must agree on; empty if it has one owner."""
+    """The key of each object, and what all its writers must agree on; empty if it has one owner, as each folder that a
+    GitOps tool applies."""
     requests: tuple[str, ...]
     """What each route matches."""
     listeners: tuple[str, ...]
@@ -41,6 +42,7 @@ def outline(all_: Iterable[Claims]) -> Outline:
     for one in (one for claims in known for one in claims.objects):
         agreed = objects.setdefault(one.key, one.content)
         objects[one.key] = one.content if agreed == one.content else ""  # two of its own environments disagree
+    objects |= {one.key: "" for claims in known for one in claims.deployed}
     return Outline(
         objects=objects,
         requests=tuple(repr(key) for route in routes for key in requests(route)),

@@ -38,7 +38,7 @@ def application(plan: Plan) -> Iterator[Artifact]:
         },
         "ignoreDifferences": [_ignored(each) for each in moving(plan)] or None,
     }
-    yield deployment(plan, "argoproj.io/v1alpha1", "Application", "argocd", gitops.repository, spec)
+    yield deployment(plan, "argoproj.io/v1alpha1", "Application", gitops.repository, spec)
 
 
 def _ignored(moved: Moving) -> Body:

@@ -31,7 +31,7 @@ def kustomization(plan: Plan) -> Iterator[Artifact]:
         "sourceRef": {"kind": "GitRepository", "name": gitops.source},
         "ignore": [_ignored(each) for each in moving(plan)] or None,
     }
-    yield deployment(plan, "kustomize.toolkit.fluxcd.io/v1", "Kustomization", "flux-system", gitops.source, spec)
+    yield deployment(plan, "kustomize.toolkit.fluxcd.io/v1", "Kustomization", gitops.source, spec)
 
 
 def _ignored(moved: Moving) -> Body:

@@ -7,14 +7,13 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from ...because import Because
 from ...diagnostics import Diagnostic
 from ...finding import finding, where
 from ...plan import Plan
 from ...plan.forges import forge_of
-from ...plan.gitops import applied, promoted
+from ...plan.gitops import address, applied, promoted
 from ...plan.serving.hubs import is_commit
 from ...record import Record
 from ...system import GitAccess, GitOps, MLSystem, Promote
@@ -25,17 +24,6 @@ __all__ = ["promoted_to_another_folder", "promoted_to_another_repository", "rese
 
 READS = {"argocd": "repository", "flux": "source"}
 """The field that each tool's object needs."""
-
-SSH_AT_443 = {
-    "ssh.github.com": "github.com",
-    "altssh.gitlab.com": "gitlab.com",
-    "altssh.bitbucket.org": "bitbucket.org",
-}
-"""The hosts that serve SSH on port 443, for networks that block port 22, and whose repositories they have.
-
-Sources: GitHub, "Using SSH over the HTTPS port"; GitLab, "GitLab.com now supports an alternate git+ssh port". The host
-of Bitbucket is from SSH configurations that its users publish.
-"""
 
 
 @rule("MLS614", "warning", "platform.gitops.tool")
@@ -111,15 +99,6 @@ def _promotion(system: MLSystem, plan: Plan) -> _Promotion | None:
     )
 
 
-def _address(url: str) -> str:
-    """A repository without what differs between the URLs that a person, a tool, and a promotion use for it."""
-    short = re.fullmatch(r"[^/:@]+@([^/:]+):(.+)", url)
-    parts = urlsplit(f"ssh://{short[1]}/{short[2]}" if short else url)
-    path = parts.path.strip("/").removesuffix(".git").removeprefix("scm/")
-    host = (parts.hostname or "").lower()
-    return f"{SSH_AT_443.get(host, host)}/{path.lower()}"
-
-
 def _here(found: _Promotion, system: MLSystem, *values: Because[str] | None) -> str:
     """Where to write what the tool applies. In a platform file, it would apply the folder of one system for all."""
     if any(value is not None and where(value) is not None and not is_given(value, system) for value in values):
@@ -179,7 +158,7 @@ def promoted_to_another_repository(system: MLSystem, plan: Plan) -> Iterator[Dia
     if found is None:
         return
     if gitops.tool.value == "argocd" and gitops.repository is not None:
-        if _address(gitops.repository.value) != _address(found.url):
+        if address(gitops.repository.value) != address(found.url):
             yield _another_repository(found, system, gitops)
         elif _misses(gitops.revision.value, found.branch.value):
             yield _another_branch(found, system, gitops)
@@ -273,7 +252,7 @@ def promoted_to_another_folder(system: MLSystem, plan: Plan) -> Iterator[Diagnos
     gitops, found = plan.platform.gitops, _promotion(system, plan)
     if found is None or gitops.tool.value != "argocd" or gitops.repository is None or not found.elsewhere:
         return
-    if _address(gitops.repository.value) == _address(found.url):
+    if address(gitops.repository.value) == address(found.url):
         yield finding(
             "MLS629",
             f"promotions write `{found.folder}`, and Argo CD applies `{found.applied}` of the same repository",

@@ -198,6 +198,27 @@ REFUSALS: dict[str, Explanation] = {
               production: {namespace: models}
         """
     ),
+    "MLS630": explained(
+        """Folder that a GitOps tool applies for two environments or two systems.
+
+        Why: a folder has the output of one environment. Argo CD and Flux apply it for both, so that one of them is
+        never deployed, or both own the same objects, and each deletes them when it moves on. All systems of a run are
+        compared: a path without `{system}` in a platform file is the same for each of them.
+
+        Bad:
+            platform:
+              gitops: {tool: flux, source: deploy, path: "deploy/{system}"}
+            environments:
+              staging: {namespace: models-staging}
+              production: {namespace: models}
+        Good:
+            platform:
+              gitops: {tool: flux, source: deploy, path: "deploy/{system}/{environment}"}
+            environments:
+              staging: {namespace: models-staging}
+              production: {namespace: models}
+        """
+    ),
     "MLS705": explained(
         """Run that cannot finish before the next one.
 
