@@ -15,6 +15,7 @@ from .because import Unavailable
 from .bind import Bound, Known, Lost, bind, check_as_written, hidden
 from .bind.references import Undeclared, resolve
 from .check.claims import Claims, claims
+from .check.clusters import between_clusters
 from .check.collisions import between_environments, graded
 from .check.complete import Lacking, incomplete
 from .check.dates import dated
@@ -153,6 +154,7 @@ def compile_system(
     whole = together if every else None  # without the others, it lacks a part, but it shows what has an effect
     claimed = _claims(environments)
     found += [*between_environments(claimed), *shared_folders(claimed), *shared_deployments(claimed)]
+    found += between_clusters(e.plan for e in environments)
     idle = unserved((e.system, e.models) for e in environments) if every else {}
     found += idle.values()
     asked = [_used(e, together) for e in environments]

@@ -196,6 +196,49 @@ def test_another_branch_or_another_cluster_has_another_folder(tmp_path: Path) ->
     assert between(tmp_path, flux, one={"cluster": "eu"}, two={"cluster": "eu", "spec": HOST_OF_TWO}) == ["MLS630"]
 
 
+@pytest.mark.parametrize(
+    ("server", "other", "found"),
+    [
+        ({}, {}, ["MLS631"]),
+        ({"server": "https://eu.example.com"}, {"server": "https://eu.example.com"}, ["MLS631"]),
+        ({"server": "https://eu.example.com"}, {}, []),
+        ({"server": "https://kubernetes.default.svc"}, {"server": "https://kubernetes.default.svc"}, []),
+    ],
+    ids=["by default", "one server", "two servers", "an Argo CD in each"],
+)
+def test_trap_two_clusters_are_deployed_to_the_one_of_argo_cd(
+    server: dict[str, str], other: dict[str, str], found: list[str], tmp_path: Path
+) -> None:
+    one = {"cluster": "eu", "spec": {"platform": {"gitops": server}}}
+    two = {"cluster": "us", "spec": {"platform": {"gitops": other}}}
+    assert between(tmp_path, {"gitops": ARGOCD}, one=one, two=two) == found
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("https://thanos.example.com", ["MLS632"]),
+        ("http://10.0.0.7:9090", ["MLS632"]),
+        ("http://prometheus-operated.monitoring:9090", []),
+        ("http://prometheus-operated.monitoring.svc:9090", []),
+        ("http://prometheus-operated.monitoring.svc.cluster.local:9090", []),
+    ],
+)
+def test_trap_one_prometheus_adds_up_the_pods_of_two_clusters(url: str, found: list[str], tmp_path: Path) -> None:
+    """The name of a Service means another server in each cluster."""
+    places = {name: {"cluster": name, "namespace": "fraud"} for name in CLUSTERS}
+    assert between(tmp_path, {"prometheus": {"url": url}}, **places) == found
+    apart = {name: {"cluster": name} for name in CLUSTERS}
+    assert between(tmp_path, {"prometheus": {"url": url}}, **apart) == []
+    tenants = {
+        name: {**place, "spec": {"platform": {"prometheus": {"headers": {"X-Scope-OrgID": name}}}}}
+        for name, place in places.items()
+    }
+    assert between(tmp_path, {"prometheus": {"url": url}}, **tenants) == []
+    nothing = {"prometheus": {"url": url}, "rollout": {"provider": "none"}, "autoscaling": {"provider": "none"}}
+    assert between(tmp_path, nothing, **places) == []
+
+
 # Systems of one run
 
 

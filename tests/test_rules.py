@@ -156,6 +156,8 @@ NO_FRAGMENT = {
     "MLS041": "is about objects of more than 256 KiB",
     "MLS611": "is about two environments, and a fragment is one",
     "MLS630": "is about two environments, and a fragment is one",
+    "MLS631": "is about two environments, and a fragment is one",
+    "MLS632": "is about two environments, and a fragment is one",
     "MLS754": "is about two environments, and a fragment is one",
     "MLS013": "is about fields that a later version may support",
     "MLS015": "is about the release of the base",

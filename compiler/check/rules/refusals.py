@@ -219,6 +219,50 @@ REFUSALS: dict[str, Explanation] = {
               production: {namespace: models}
         """
     ),
+    "MLS631": explained(
+        """Environments of several clusters that Argo CD deploys to one.
+
+        Why: an Application names the API server of its cluster, and the default is the cluster that Argo CD runs in.
+        Two environments in different clusters then arrive in the same one. The other cluster runs nothing, and if both
+        have the same namespace, they replace each other's objects. If each cluster runs its own Argo CD, that address
+        is right for all of them: write it, to say so.
+
+        Bad:
+            platform:
+              gitops: {tool: argocd, repository: "https://git.example.com/deploy.git"}
+            environments:
+              eu: {cluster: eu}
+              us: {cluster: us}
+        Good:
+            platform:
+              gitops: {tool: argocd, repository: "https://git.example.com/deploy.git"}
+            environments:
+              eu: {cluster: eu, spec: {platform: {gitops: {server: "https://eu.k8s.example.com"}}}}
+              us: {cluster: us, spec: {platform: {gitops: {server: "https://us.k8s.example.com"}}}}
+        """
+    ),
+    "MLS632": explained(
+        """One Prometheus that takes two clusters for one.
+
+        Why: queries select the pods of a service by namespace, which is enough for the Prometheus of one cluster. One
+        that has the series of several, such as Thanos or Mimir, adds up those of all clusters with that namespace.
+        Autoscalers then start replicas for the load of other clusters, and a canary is judged by their pods as well:
+        the same release has the same hash everywhere.
+
+        Bad:
+            platform:
+              prometheus: {url: "https://thanos.example.com"}
+            environments:
+              eu: {cluster: eu, namespace: fraud}
+              us: {cluster: us, namespace: fraud}
+        Good:
+            platform:
+              prometheus: {url: "https://thanos.example.com"}
+            environments:
+              eu: {cluster: eu, namespace: fraud-eu}
+              us: {cluster: us, namespace: fraud-us}
+        """
+    ),
     "MLS705": explained(
         """Run that cannot finish before the next one.
 
