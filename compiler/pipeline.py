@@ -27,6 +27,7 @@ from .check.repeated import repeated
 from .check.stores import mismatched_accesses
 from .check.subjects import unknown_subjects
 from .check.support import unsupported
+from .check.unscraped import unscraped
 from .check.unserved import unserved, used_models
 from .diagnostics import Diagnostic, merged
 from .emit import Emitted, emit, emit_system
@@ -200,6 +201,7 @@ def _environment(
     found += [
         *unsupported(plan),
         *mismatched_accesses(plan),
+        *unscraped(plan),
         *unknown_subjects(plan),
         *repeated(system),
         *lint(system, plan, rules, skipped),

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from .online import RUNTIMES, Emitted, emitted, refused
+from .online import RUNTIMES, Emitted, compiled, emitted, refused, spec
 from .scenes import counter, labeled, promtool, reads
 from .test_traps_rollout import SHADOW
 
@@ -307,3 +307,20 @@ def test_a_patient_rollout_delays_no_alert_on_saturation(tmp_path: Path) -> None
 def test_rules_stay_where_monitoring_runs(tmp_path: Path) -> None:
     of = emitted(tmp_path, environments={"test": {"runs": ["serving"]}})
     assert of.all("PrometheusRule") == of.all("PodMonitor") == []
+
+
+@pytest.mark.parametrize(
+    ("platform", "found"),
+    [
+        ({}, ["nothing scrapes the metrics that the canary of `fraud` asks for"]),
+        ({"rollout": {"provider": "none"}}, ["nothing scrapes the metrics that the autoscaler of `fraud` asks for"]),
+        ({"rollout": {"provider": "none"}, "autoscaling": {"provider": "none"}}, []),
+    ],
+)
+def test_trap_a_canary_waits_forever_for_metrics_that_nothing_scrapes(
+    platform: dict[str, Any], found: list[str], tmp_path: Path
+) -> None:
+    made = spec(environments={"test": {"runs": ["serving"]}}, platform=platform)
+    assert [one.message for one in compiled(tmp_path, made).diagnostics if one.id == "MLS633"] == found
+    made["environments"]["test"]["runs"].append("monitoring")
+    assert compiled(tmp_path, made).diagnostics == ()

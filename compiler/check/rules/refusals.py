@@ -263,6 +263,20 @@ REFUSALS: dict[str, Explanation] = {
               us: {cluster: us, namespace: fraud-us}
         """
     ),
+    "MLS633": explained(
+        """Canary or autoscaler whose metrics nothing scrapes.
+
+        Why: the monitors that make Prometheus scrape the pods are part of `monitoring`. Without them, each step of a
+        canary finds no data and waits for an engineer, and the queries of an autoscaler return nothing.
+
+        Bad:
+            environments:
+              staging: {runs: [serving]}
+        Good:
+            environments:
+              staging: {runs: [serving, monitoring]}
+        """
+    ),
     "MLS705": explained(
         """Run that cannot finish before the next one.
 

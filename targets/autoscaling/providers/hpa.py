@@ -88,7 +88,7 @@ def _load(service: ServicePlan, adapter: Because[str]) -> Body:
             monitored,
             adapter,
             note="without the metric, the autoscaler neither adds nor removes replicas",
-            help="add `monitoring` to the environment's `runs`, or set `platform.autoscaling.provider: keda`",
+            help="add `monitoring` to the environment's `runs`, or set `platform.autoscaling.provider: none`",
         )
     external: Body = {
         "metric": {"name": conventions.LOAD_METRIC, "selector": {"matchLabels": {"service": service.name}}},
