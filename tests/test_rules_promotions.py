@@ -109,6 +109,52 @@ def test_trap_a_help_in_a_platform_file_applies_the_folder_of_one_system_for_all
     assert not [one for one in compile_text(tmp_path, obeyed).diagnostics if one.id in ("MLS628", "MLS629")]
 
 
+LOCKED = """
+apiVersion: mlspec/v1
+kind: Platform
+platform:
+  gitops: {%s}
+  policies: {locked: [platform.gitops]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("id_", "gitops", "helps"),
+    [
+        (
+            "MLS628",
+            argocd("https://github.com/acme/deploy.git"),
+            (
+                "copy `out/default` to `fraud/default` in a CI job and turn this rule off, or ask the owner of the "
+                "platform, which locks `platform.gitops`, to apply that repository"
+            ),
+        ),
+        (
+            "MLS629",
+            argocd(),
+            (
+                "write `out: deploy` under `retraining.promote`, and ask the owner of the platform, which locks it, "
+                'for `path: "deploy/{system}/{environment}"`'
+            ),
+        ),
+        ("MLS629", argocd(path="apps/{system}/{environment}"), "write `out: apps` under `retraining.promote`"),
+        (
+            "MLS628",
+            f"{argocd(path='out/{environment}')}, revision: live",
+            (
+                "write `branch: live` under `retraining.promote` if that is a branch, or turn this rule off if a CI "
+                "job brings it there"
+            ),
+        ),
+    ],
+    ids=["repository", "folder", "out", "branch"],
+)
+def test_trap_a_help_asks_for_what_the_platform_locks(id_: str, gitops: str, helps: str, tmp_path: Path) -> None:
+    """Who obeyed it got the error that the value is locked."""
+    result = compile_text(tmp_path, SYSTEM % ("fraud", "fraud"), platform=LOCKED % gitops)
+    assert [one.help for one in result.diagnostics if one.id == id_] == [helps]
+
+
 def test_a_folder_with_the_system_in_it_is_right_for_every_system(tmp_path: Path) -> None:
     for number, (path, ends) in enumerate({"mlspec.yaml": "of this spec", "base/mlspec.yaml": "`"}.items()):
         (found,) = findings(tmp_path / str(number), "MLS629", promotion(argocd(), path))

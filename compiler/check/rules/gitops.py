@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from ...because import Because
 from ...diagnostics import Diagnostic
 from ...finding import finding, where
+from ...layer.locks import Lock
 from ...plan import Plan
 from ...plan.forges import forge_of
 from ...plan.gitops import address, applied, promoted
@@ -116,8 +117,17 @@ def _same_folder(found: _Promotion, system: MLSystem, plan: Plan) -> str:
     if shared:
         return f"write `out: {posixpath.normpath(shared[1])}` under `retraining.promote`"
     gitops = plan.platform.gitops
+    if _locked(system, "path"):
+        ask = "ask the owner of the platform, which locks it, for"
+        return f'write `out: deploy` under `retraining.promote`, and {ask} `path: "deploy/{{system}}/{{environment}}"`'
     here = _here(found, system, gitops.path, getattr(gitops, READS[gitops.tool.value]))
     return f'write `path: "{found.template}"` {here}'
+
+
+def _locked(system: MLSystem, *fields: str) -> bool:
+    """Whether the platform locks one of the fields of `platform.gitops`, so that no spec may write it."""
+    locks = [Lock(path=one.value, at=None) for one in system.platform.policies.locked]
+    return any(lock.covers(f"platform.gitops.{field}") for lock in locks for field in fields)
 
 
 @rule(
@@ -128,6 +138,7 @@ def _same_folder(found: _Promotion, system: MLSystem, plan: Plan) -> str:
     "platform.gitops.revision if platform.gitops[tool=argocd]",
     "platform.gitops.source if platform.gitops[tool=flux]",
     "platform.gitops.path",
+    "platform.policies.locked",
     "retraining.promote",
     "access.*.host",
     "access.*.url",
@@ -187,6 +198,9 @@ def _another_repository(found: _Promotion, system: MLSystem, gitops: GitOps) -> 
     if found.elsewhere:
         write.append(f'`path: "{found.template}"`')
     here = _here(found, system, gitops.path, gitops.repository, gitops.revision)
+    copy = f"copy `{found.folder}` to `{found.applied}` in a CI job and turn this rule off"
+    ask = "ask the owner of the platform, which locks `platform.gitops`, to apply that repository"
+    locked = _locked(system, "repository", "revision", "path")
     return finding(
         "MLS628",
         f"promotions write to `{found.url}`, and Argo CD applies `{gitops.repository.value}`",
@@ -194,16 +208,17 @@ def _another_repository(found: _Promotion, system: MLSystem, gitops: GitOps) -> 
         others=((gitops.repository, "the repository that Argo CD applies"),),
         note="unless a CI job copies the output there, a model that passed its gates is merged, and the cluster keeps "
         "the old one",
-        help=f"write {_all(write)} {here}, or copy `{found.folder}` to `{found.applied}` in a CI job and turn this "
-        "rule off",
+        help=f"{copy}, or {ask}" if locked else f"write {_all(write)} {here}, or {copy}",
     )
 
 
 def _another_branch(found: _Promotion, system: MLSystem, gitops: GitOps) -> Diagnostic:
     branch, revision = found.branch.value, gitops.revision.value
     here = _here(found, system, gitops.repository, gitops.revision)
-    other = f", or write `branch: {revision}` under `retraining.promote` if that is a branch"
-    or_other = "" if is_commit(revision) else other
+    ways = [] if _locked(system, "revision") else [f"write `revision: {branch}` {here}"]
+    ways += (
+        [] if is_commit(revision) else [f"write `branch: {revision}` under `retraining.promote` if that is a branch"]
+    )
     return finding(
         "MLS628",
         f"promotions go to the branch `{branch}`, and Argo CD applies `{revision}` of the same repository",
@@ -212,7 +227,7 @@ def _another_branch(found: _Promotion, system: MLSystem, gitops: GitOps) -> Diag
         others=((gitops.revision, "what Argo CD applies"),),
         note=f"unless a CI job brings `{branch}` to `{revision}`, a model that passed its gates is merged, and the "
         "cluster keeps the old one",
-        help=f"write `revision: {branch}` {here}{or_other}, or turn this rule off if a CI job brings it there",
+        help=", or ".join([*ways, "turn this rule off if a CI job brings it there"]),
     )
 
 
@@ -222,6 +237,7 @@ def _another_branch(found: _Promotion, system: MLSystem, gitops: GitOps) -> Diag
     "platform.gitops.tool",
     "platform.gitops.repository if platform.gitops[tool=argocd]",
     "platform.gitops.path",
+    "platform.policies.locked",
     "retraining.promote",
     "access.*.host",
     "access.*.url",
