@@ -23,6 +23,7 @@ from .check.deployments import deployments, shared_deployments, told_to_apply
 from .check.effects import Used, without_effect
 from .check.folders import folders, shared_folders
 from .check.lint import Rule, judge, lint
+from .check.pulled import forbidden_helpers
 from .check.repeated import repeated
 from .check.stores import mismatched_accesses
 from .check.subjects import unknown_subjects
@@ -209,7 +210,7 @@ def _environment(
     ]
     emitted = emit(system, plan, backends.targets)
     bundle, unlinked = link(emitted, system, layered, input_.name, backends.kinds)
-    found += [*emitted.found, *unlinked]
+    found += [*emitted.found, *unlinked, *forbidden_helpers(plan, emitted.artifacts)]
     return Environment(
         name=layered.environment,
         layered=layered,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from .rules import DIGEST, findings
+from .support import ROOT, compile_text
 
 # Written in two pieces, so that secret scanners do not report them.
 AWS, GITHUB, GITLAB = "AKIA" + "Q3EXAMPLE7IOSFOD", "ghp_" + "a1B2" * 9, "glpat-" + "x9Y8" * 5
@@ -169,7 +170,8 @@ def test_models_and_data_of_all_kinds_come_from_allowed_stores(fragment: str, tm
     assert findings(tmp_path / "none", "MLS903", of_model + "evaluation: {primary: recall}") == []
 
 
-REGISTRIES = "platform: {policies: {registries: [%s]}}\ntraining: {image: %s@" + DIGEST + "}"
+HELPERS = "images: {downloader: registry.example.com/rclone/rclone:1.75.1}"
+REGISTRIES = f"platform: {{policies: {{registries: [%s]}}, {HELPERS}}}\ntraining: {{image: %s@{DIGEST}}}"
 
 
 @pytest.mark.parametrize(
@@ -191,6 +193,30 @@ def test_an_image_from_the_catalog_is_reported_at_the_runtime(tmp_path: Path) ->
     (found,) = findings(tmp_path, "MLS903", REGISTRIES % ("registry.example.com", "registry.example.com/x"))
     assert found.span.file.lines[found.span.line][found.span.column : found.span.end_column] == "triton"
     assert "platform.runtimes.triton.image" in found.help
+
+
+def test_trap_a_cluster_rejects_pods_for_the_image_of_a_helper(tmp_path: Path) -> None:
+    """Admission control looks at every container, and the default image of downloads is on Docker Hub."""
+    registries = "platform: {policies: {registries: [nvcr.io, registry.example.com]}%s}\n"
+    training = f"training: {{image: registry.example.com/train@{DIGEST}}}\n"
+    (found,) = findings(tmp_path / "bad", "MLS903", registries % "" + training)
+    assert found.message == "the platform does not allow images from `docker.io`"
+    assert found.help.endswith("set `platform.images.downloader` to the copy")
+    assert findings(tmp_path / "good", "MLS903", registries % f", {HELPERS}" + training) == []
+    own = {"uri": f"image://registry.example.com/fraud@{DIGEST}", "format": "custom", "digest": DIGEST}
+    assert findings(tmp_path / "none", "MLS903", registries % "" + training + f"release: {{artifact: {own}}}") == []
+
+
+def test_trap_the_image_that_fills_the_feature_store_is_no_exception(tmp_path: Path) -> None:
+    fragment = (ROOT / "examples" / "fraud-scorer" / "mlspec.yaml").read_text()
+    digest = "@sha256:6a1f0f4f3c1f5d0ef0a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708"
+    moved = fragment.replace(
+        f"registry.example.com/fraud/features:2026.11.2{digest}", "ghcr.io/fraud/features:2026.11.2"
+    )
+    policies = "  policies: {registries: [registry.example.com, nvcr.io, docker.io]}\n"
+    moved = moved.replace("platform:\n", f"platform:\n{policies}", 1)
+    told = {one.id: one.message for one in compile_text(tmp_path, moved, today="2026-11-23").diagnostics}
+    assert told["MLS903"] == "the platform does not allow images from `ghcr.io`"
 
 
 # Language models

@@ -75,11 +75,13 @@ def foreign_place(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     Bad:
         platform:
           policies: {registries: [registry.example.com, nvcr.io]}
+          images: {downloader: registry.example.com/rclone/rclone:1.75.1}
         training:
           image: docker.io/library/python@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
     Good:
         platform:
           policies: {registries: [registry.example.com, nvcr.io]}
+          images: {downloader: registry.example.com/rclone/rclone:1.75.1}
         training:
           image: registry.example.com/train@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
     """
@@ -108,6 +110,8 @@ def _registries(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
 def _images(system: MLSystem, plan: Plan) -> Iterator[tuple[Because[str], Because[str]]]:
     """Every image that runs, and what to point at: the image itself, or the runtime that brings it."""
     yield from ((image, image) for image in given_images(system))
+    if system.features is not None and system.features.materialization is not None:
+        yield system.features.materialization.image, system.features.materialization.image
     for service in plan.online.values():
         if service.image is not None and not is_given(service.image, system):
             yield service.image, service.runtime_name
