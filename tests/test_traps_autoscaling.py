@@ -58,6 +58,20 @@ def test_bounds_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
     assert said == ["MLS008: the minimum of 5 replicas is above the maximum of 3"]
 
 
+@pytest.mark.parametrize(
+    ("replicas", "said"),
+    [
+        ({"min": 1, "max": 4, "fallback": 4}, []),
+        ({"fallback": 50}, ["MLS008: the fallback of 50 replicas is above the maximum of 3"]),
+        ({"min": 2, "max": 4, "fallback": 1}, ["MLS008: the fallback of 1 replica is below the minimum of 2"]),
+    ],
+)
+def test_trap_an_autoscaler_never_runs_a_fallback_outside_of_its_bounds(
+    replicas: dict[str, int], said: list[str], tmp_path: Path
+) -> None:
+    assert refused(tmp_path, "triton", serving__replicas=replicas) == said
+
+
 @EACH
 def test_an_empty_result_counts_as_zero_unless_that_is_turned_off(runtime: str, tmp_path: Path) -> None:
     given = scaled(emitted(tmp_path, runtime))

@@ -166,8 +166,21 @@ class Scaling:
     @cached_property
     def fallback(self) -> Because[int]:
         """The replicas to run while the signal is unavailable: enough for the peak."""
-        given = self.service.part.replicas.fallback
-        return or_else(given, lambda: _fallback(self.service.for_peak, self.least, self.service.max_replicas))
+        wanted, least, most = self.service.part.replicas.fallback, self.least, self.service.max_replicas
+        given = wanted.given
+        if given is not None and not least.value <= given.value <= most.value:
+            above = given.value > most.value
+            bound, word, key = (most, "maximum", "max") if above else (least, "minimum", "min")
+            raise refusal(
+                "MLS008",
+                f"the fallback of {count(given.value, 'replica')} is {'above' if above else 'below'} the {word} of "
+                f"{bound.value}",
+                given,
+                others=((bound, f"the {word}"),),
+                note=f"the autoscaler keeps to its {word}, so it would run {bound.value} while the load is unknown",
+                help=f"write `fallback: {bound.value}`, or set `{key}: {given.value}` next to it",
+            )
+        return or_else(wanted, lambda: _fallback(self.service.for_peak, least, most))
 
 
 @decision
