@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
+import mlspec
 from mlspec.compiler.answer.release import render
 from mlspec.compiler.diagnostics import SourceFile
 from mlspec.compiler.layer.merge import desugar
 from mlspec.compiler.read import read
 
-from .support import DOMAIN, EXAMPLES, dumped, loaded, minimal, run
+from .support import DOMAIN, EXAMPLES, ROOT, dumped, loaded, minimal, run
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 
@@ -351,3 +353,20 @@ def test_a_release_file_that_is_none_stops_neither_lint_nor_promote_forever(
         assert ran.status != 0
         assert "error[MLS002]" in ran.err
     assert not (system / "out").exists()
+
+
+def test_trap_a_promoted_champion_fails_to_compile_where_models_are_only_trained(tmp_path: Path) -> None:
+    """A training cluster of its own: nothing there downloads the model, and gates read only parts of its release."""
+    (tmp_path / ".git").mkdir()
+    example = ROOT / "examples" / "fraud-scorer"
+    shutil.copy(example.parent / "mlspec.platform.yaml", tmp_path)
+    (tmp_path / "releases").mkdir()
+    shutil.copy(example / "releases" / "production.yaml", tmp_path / "releases")
+    made = loaded((example / "mlspec.yaml").read_text())
+    made["environments"] = {"training": {"runs": ["training"]}, "production": {"runs": ["serving", "monitoring"]}}
+    spec = tmp_path / "mlspec.yaml"
+    spec.write_text(dumped(made))
+    (found,) = [one for one in mlspec.lint(spec, today="2026-11-23") if one.severity == "error"]
+    assert found.help == "release a first model with `mlspec promote --to training`"
+    assert run("promote", spec, "--to", "training", "--from", "production").status == 0
+    assert [one.message for one in mlspec.lint(spec, today="2026-11-23") if one.severity == "error"] == []

@@ -15,9 +15,9 @@ from ..diagnostics import Diagnostic, Span
 from ..emit.artifact import Artifact
 from ..emit.dump import Lines
 from ..finding import finding
-from ..layer import Layered
+from ..layer import RELEASE_FILE, Layered
 from ..record import Record
-from ..tree import Mapping, Node, Place, Scalar
+from ..tree import Mapping, Node, Place, Scalar, Sequence, lookup
 from ..words import last, listing
 from .lint import Rule
 from .not_yet import NOT_YET_READ, READ_BY_STAGES, SHOWN
@@ -134,9 +134,20 @@ def _hidden(node: Node, twice: set[Span], hidden: bool = False) -> Iterator[Plac
 
 
 def _of_author(both: Values, layered: Layered) -> Values:
-    """The values that the spec's author set; the platform's values serve all systems."""
-    files = {id(layer.tree.file) for layer in layered.layers if layer.owner == "system"}
+    """The values that the spec's author set; the platform's values serve all systems. Where nothing serves, a release
+    file is a record of the champion, which `mlspec promote` writes as a whole.
+    """
+    own = (layer for layer in layered.layers if layer.owner == "system")
+    files = {id(layer.tree.file) for layer in own if layer.name != RELEASE_FILE or _serves(layered)}
     return {path: node for path, node in both.items() if id(node.file) in files}
+
+
+def _serves(layered: Layered) -> bool:
+    """Whether the environment runs what it serves."""
+    runs = lookup(layered.tree, ("environments", layered.environment, "runs"))
+    return not isinstance(runs, Sequence) or any(
+        isinstance(one, Scalar) and one.text == "serving" for one in runs.items
+    )
 
 
 def _of_a_model(path: Path, names: frozenset[str]) -> bool:

@@ -26,6 +26,7 @@ from .releases import misplaced, releases_of
 
 __all__ = [
     "DEFAULT_ENVIRONMENT",
+    "RELEASE_FILE",
     "SAME_EVERYWHERE",
     "Layer",
     "Layered",
@@ -36,6 +37,8 @@ __all__ = [
 ]
 
 DEFAULT_ENVIRONMENT = "default"
+RELEASE_FILE = "the release file"
+"""The name of its layer."""
 SAME_EVERYWHERE = ("apiVersion", "kind", "metadata.name", "environments")
 """The keys that identify the system, which only the spec itself may set."""
 _ROOT: Kind = ("object", "MLSystem")
@@ -165,7 +168,7 @@ def _spec_layers(name: str, overlay: Mapping, sources: Sources, found: list[Diag
     if release is not None:
         found.extend(_inline_release(sources.spec, release))
         found.extend(misplaced(sources.spec, release, name))
-        yield Layer(name="the release file", tree=releases_of(sources.spec, release))
+        yield Layer(name=RELEASE_FILE, tree=releases_of(sources.spec, release))
     own = overlay.entries.get("spec")
     if isinstance(own, Mapping):
         tree, twice = desugar(own, "MLSystem", system_name(sources.spec))
