@@ -23,6 +23,7 @@ from .check.deployments import deployments, shared_deployments, told_to_apply
 from .check.effects import Used, without_effect
 from .check.folders import folders, shared_folders
 from .check.lint import Rule, judge, lint
+from .check.promoted import promoted_nowhere
 from .check.pulled import forbidden_helpers
 from .check.repeated import repeated
 from .check.stores import mismatched_accesses
@@ -203,6 +204,7 @@ def _environment(
         *unsupported(plan),
         *mismatched_accesses(plan),
         *unscraped(plan),
+        *promoted_nowhere(plan),
         *unknown_subjects(plan),
         *repeated(system),
         *lint(system, plan, rules, skipped),

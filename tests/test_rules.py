@@ -159,6 +159,7 @@ NO_FRAGMENT = {
     "MLS631": "is about two environments, and a fragment is one",
     "MLS632": "is about two environments, and a fragment is one",
     "MLS633": "is about what an environment runs, which a fragment cannot say",
+    "MLS634": "is about two environments, and a fragment is one",
     "MLS754": "is about two environments, and a fragment is one",
     "MLS013": "is about fields that a later version may support",
     "MLS015": "is about the release of the base",

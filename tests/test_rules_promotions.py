@@ -109,6 +109,10 @@ def test_trap_a_help_in_a_platform_file_applies_the_folder_of_one_system_for_all
     assert not [one for one in compile_text(tmp_path, obeyed).diagnostics if one.id in ("MLS628", "MLS629")]
 
 
+SERVED = """
+serving: {mode: online, runtime: triton, serviceTime: {mean: 2ms}}
+"""
+
 LOCKED = """
 apiVersion: mlspec/v1
 kind: Platform
@@ -201,3 +205,20 @@ def test_the_help_for_another_repository_has_all_that_differs(tmp_path: Path) ->
 def test_trap_ssh_on_the_port_of_https_has_a_host_of_its_own(host: str, url: str, tmp_path: Path) -> None:
     fragment = promotion(argocd(url, "out/{environment}"), host=host).replace("forge: github, ", "")
     assert not findings(tmp_path, "MLS628", fragment)
+
+
+@pytest.mark.parametrize(
+    ("places", "found"),
+    [
+        ("train: {runs: [training]}\n  prod: {runs: [serving, monitoring]}", ["train"]),
+        ("train: {runs: [training, serving]}\n  prod: {runs: [serving, monitoring]}", []),
+        ("train: {runs: [training]}\n  prod: {runs: [monitoring]}", []),  # the model is served elsewhere
+        ("prod: {}", []),
+    ],
+)
+def test_trap_the_environment_that_serves_never_hears_of_a_promotion(
+    places: str, found: list[str], tmp_path: Path
+) -> None:
+    text = f"{SYSTEM % ('fraud', 'fraud')}{SERVED}environments:\n  {places}\n"
+    told = [one for one in compile_text(tmp_path, text).diagnostics if one.id == "MLS634"]
+    assert [one.environments[0] if one.environments else "all" for one in told] == found

@@ -277,6 +277,23 @@ REFUSALS: dict[str, Explanation] = {
               staging: {runs: [serving, monitoring]}
         """
     ),
+    "MLS634": explained(
+        """Promotion to an environment that serves no model.
+
+        Why: the step `promote` writes the release file of the environment that its training run is in. If only another
+        environment serves, the pull request is merged, and that one keeps the old model.
+
+        Bad:
+            retraining: {promote: {repository: payments/fraud, path: mlspec.yaml, access: git}}
+            environments:
+              training: {runs: [training]}
+              production: {runs: [serving, monitoring]}
+        Good:
+            retraining: {promote: {repository: payments/fraud, path: mlspec.yaml, access: git}}
+            environments:
+              production: {runs: [training, serving, monitoring]}
+        """
+    ),
     "MLS705": explained(
         """Run that cannot finish before the next one.
 
