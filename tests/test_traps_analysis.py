@@ -210,7 +210,7 @@ def test_a_condition_that_no_analysis_can_check_is_refused(
     assert said in refused(tmp_path, "triton", rollout__rollbackWhen=[condition])
 
 
-@pytest.mark.parametrize("to", ["0.5%", "0.1%"])
+@pytest.mark.parametrize("to", ["0.5%", "0.1%", "100%", "150%"])
 def test_a_harm_within_the_objective_cannot_be_detected(to: str, tmp_path: Path) -> None:
     stages = [{"canary": {"detect": [{"metric": "error-rate", "to": to}]}}]
     said = refused(tmp_path, "triton", rollout__stages=stages)

@@ -205,14 +205,16 @@ def _possible(most: Because[Measure]) -> Because[Decimal]:
 
 def _worse(asked: Detectable, before: Because[Decimal]) -> Because[Decimal]:
     after = _share(asked.to)
-    if not before.value < after.value <= 1:
+    if not before.value < after.value < 1:
         raise refusal(
             "MLS008",
             f"a share of bad requests of {asked.to.value} is not a regression",
             asked.to,
             others=((before, f"without the regression it is {plain(before.value * 100)}%"),),
-            note="the analysis rolls back a version that is closer to the regression than to the normal share",
-            help=f"write a share above {plain(before.value * 100)}%, or lower `from`",
+            note="the analysis rolls back a version that is closer to the regression than to the normal share; no "
+            "version is worse than 100%",
+            help=f"write a share between {plain(before.value * 100)}% and 100%"
+            + ("" if after.value >= 1 else ", or lower `from`"),
         )
     return because(after.value, "the regression to detect", after, asked.metric)
 
