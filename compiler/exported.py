@@ -50,6 +50,8 @@ class Exported(Record):
     """The metric of the catalog that stands for it in `monitoring.rules`."""
     of: str = ""
     """The label that `of` of such a rule selects."""
+    values: tuple[str, ...] = ()
+    """The values of that label, if there are no others."""
     alert: str = ""
     """The name of the alert of such a rule."""
     signal: Signal | None = None
@@ -282,6 +284,7 @@ CONTRACT: tuple[Exported, ...] = (
         since="daily",
         metric="daily-tokens",
         of="token_type",
+        values=("prompt", "cached", "output"),
         alert="ModelTokensHigh",
     ),
 )

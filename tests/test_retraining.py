@@ -248,3 +248,10 @@ def test_environments_without_training_do_not_warn_about_its_fields(tmp_path: Pa
     made = compiled(tmp_path, spec(environments=one))
     warned = [found.span.file.lines[found.span.line].strip() for found in made.found if found.id == "MLS013"]
     assert not [line for line in warned if line.startswith(("humanPerformance", "candidates"))]
+
+
+def test_trap_a_gate_on_an_output_that_the_model_does_not_have(tmp_path: Path) -> None:
+    """No evaluation has a result of it, so every run would reject its model."""
+    on = {"evaluation__gates": [{"metric": "roc_auc", "min": 0.9, "of": "scroe", "minSamples": 1000}]}
+    (found,) = [one for one in compiled(tmp_path, spec(**on)).found if one.id == "MLS010"]
+    assert (found.message, found.help) == ("unknown output `scroe`", "write `score`")

@@ -318,6 +318,9 @@ SUBJECTS: dict[str, tuple[dict[str, object], str]] = {
     ),
     "a column": (bounded("null-rate", "amuont"), "MLS010 unknown column `amuont`"),
     "a view": (bounded("feature-age", "activty", max="4h"), "MLS010 unknown view `activty`"),
+    "a currency": (bounded("daily-cost", "usd", max=40), "MLS010 unknown currency `usd`"),
+    "a type of tokens": (bounded("daily-tokens", "completion", max=40), "MLS010 unknown type of tokens `completion`"),
+    "a source as a service": (bounded("label-age", "outcomes", max="30d"), "MLS010 unknown service `outcomes`"),
     "a label": (
         bounded("violation-rate", "is_fraud"),
         "MLS731 nothing measures `violation-rate` of `is_fraud`, which is unknown when a prediction is recorded",
@@ -365,7 +368,19 @@ RIGHT: list[dict[str, object]] = [
     {"drift": {"prediction": {"method": "psi"}}, **bounded("null-rate", "score")},
     bounded("feature-age", "activity", max="4h"),
     bounded("daily-cost", "USD", max=40),
+    bounded("daily-cost", "EUR", max=40),
+    bounded("daily-tokens", "cached", max=40),
+    bounded("label-age", "fraud", max="30d"),
 ]
+
+
+def test_trap_a_bound_on_a_part_of_a_query(tmp_path: Path) -> None:
+    """The query has one result. The bound was on all of it, and its alert did not say so."""
+    asked = {"backlog": {"direction": "minimize", "query": "max(backlog_rows)"}}
+    for of, expected in (("payments", ["MLS010 unknown service `payments`"]), ("fraud", [])):
+        (tmp_path / of).mkdir()
+        made = changed(served(**bounded("backlog", of, max=40)), metrics=asked)
+        assert wrong(told(tmp_path / of, made)[0]) == expected
 
 
 @pytest.mark.parametrize("monitoring", RIGHT)
