@@ -10,7 +10,7 @@ import pytest
 
 from mlspec.compiler.plan.training.nodes import PREFIX
 
-from .retraining import PLATFORM, compiled, job, objects, plan, spec, told
+from .retraining import PLATFORM, compiled, job, objects, plan, spec, steps, told
 from .support import changed
 from .validation import VERSIONS, load, problems, unrestricted
 
@@ -145,6 +145,56 @@ def test_trap_trainer_does_not_start_torchrun_itself(tmp_path: Path, command: li
     assert found.help.startswith("write `command: [torchrun, ")
     launched = ["python", "-m", "torch.distributed.run", "train.py"]
     made(tmp_path, training__steps__train={"command": launched})
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["accelerate", "launch", "-m", "fraud.train"], "`accelerate launch` does not know of the other nodes"),
+        (["deepspeed", "--num_gpus", "2", "train.py"], "`deepspeed` does not know of the other nodes"),
+        (
+            ["python", "-m", "accelerate.commands.launch", "a.py"],
+            "`accelerate launch` does not know of the other nodes",
+        ),
+        (["torchrun", "--standalone", "train.py"], "`--standalone` starts a group on each of 4 nodes"),
+        (["torchrun", "--nnodes=1", "train.py"], "`--nnodes` is 1, and the spec says 4"),
+        (["torchrun", "--nproc-per-node", "8", "-m", "a"], "`--nproc-per-node` is 8, and the spec says 2"),
+    ],
+)
+def test_trap_each_node_trains_a_model_of_its_own(tmp_path: Path, command: list[str], message: str) -> None:
+    """Only `torchrun` reads the variables of Trainer, and its arguments override them."""
+    result = compiled(tmp_path, spec(**{**NODES, "training__steps__train": {"command": command}}), SHARED)
+    assert f"MLS012: {message}" in told(result)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["torchrun", "--nnodes=4", "--nproc_per_node=2", "--max-restarts=0", "train.py", "--nnodes=1"],
+        ["torchrun", "--nproc-per-node=gpu", "-m", "fraud.train"],
+        ["accelerate", "launch", "--num-machines=4", "--machine-rank", "$(PET_NODE_RANK)", "train.py"],
+        ["deepspeed", "--hostfile=/mlspec/input/validate/hosts", "--no_ssh", "train.py"],
+        ["bash", "-c", "exec torchrun -m fraud.train"],
+    ],
+)
+def test_commands_that_know_of_the_other_nodes(tmp_path: Path, command: list[str]) -> None:
+    made(tmp_path, training__steps__train={"command": command})
+
+
+def test_trap_trainer_replaces_the_variables_of_its_group(tmp_path: Path) -> None:
+    result = compiled(tmp_path, spec(**NODES, training__env={"PET_NPROC_PER_NODE": "8"}), SHARED)
+    assert "MLS012: Kubeflow Trainer replaces the environment variable `PET_NPROC_PER_NODE`" in told(result)
+
+
+def test_trap_on_one_node_torchrun_starts_one_process(tmp_path: Path) -> None:
+    """No Trainer sets the variables there, and the other accelerators were idle."""
+    one = {"strategy": "data-parallel", "nodes": 1, "processesPerNode": 2}
+    train = {**NODES, "training__distributed": one}
+    found = steps(tmp_path, **train)
+    assert {"name": "PET_NPROC_PER_NODE", "value": "2"} in found["train"]["env"]
+    assert not any(each["name"].startswith("PET_") for each in found["evaluate"]["env"])
+    own = steps(tmp_path, **train, training__env={"PET_NPROC_PER_NODE": "1"})["train"]["env"]
+    assert [each["value"] for each in own if each["name"] == "PET_NPROC_PER_NODE"] == ["1"]
 
 
 def test_trap_the_names_of_the_pods_have_63_characters(tmp_path: Path) -> None:

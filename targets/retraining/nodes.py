@@ -24,9 +24,8 @@ from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.emit.dump import Lines
 from ...compiler.emit.jsontext import json_lines
-from ...compiler.finding import refusal
 from ...compiler.plan.training import TrainingPlan
-from ...compiler.system import Distributed, Step
+from ...compiler.system import Distributed
 from .. import naming
 from .config import labels
 from .pods import PERMANENT, node_labels, node_pod
@@ -42,9 +41,6 @@ MANAGER = "mlspec/run"
 RUN, CLAIM = "$(MLSPEC_RUN)", "$(MLSPEC_CLAIM)"
 """What `mlspec runtime launch` replaces in the file: the name of the run, and the claim of its volume."""
 
-ALONE = ("python", "python3")
-LAUNCHERS = ("torch.distributed.run", "accelerate.commands.launch", "deepspeed.launcher.runner")
-
 
 def files(training: TrainingPlan) -> dict[str, Lines]:
     """The file of the TrainJob, next to the configuration."""
@@ -54,7 +50,6 @@ def files(training: TrainingPlan) -> dict[str, Lines]:
 
 def train_job(training: TrainingPlan, spread: Distributed) -> Body:
     """The TrainJob of a run, without the name and the owner, which only the run knows."""
-    _launched(training.part.steps.train, spread)
     deadline = training.deadline.map(lambda deadline: max(1, int(deadline.amount)))
     return {
         "apiVersion": "trainer.kubeflow.org/v1alpha1",
@@ -84,23 +79,6 @@ def _patch() -> Body:
         "spec": {"volumes": [{"name": "run", "persistentVolumeClaim": {"claimName": CLAIM}}]},
     }
     return {"replicatedJobs": [{"name": JOB, "template": {"spec": {"template": pod}}}]}
-
-
-def _launched(step: Step, spread: Distributed) -> None:
-    """A program that Python starts alone is one process, and does not know of the others."""
-    words = [word.value for word in step.command]
-    if not words or words[0].rpartition("/")[2] not in ALONE or any(word in LAUNCHERS for word in words[1:3]):
-        return
-    rest = words[1:] if words[1:2] != ["-u"] else words[2:]
-    raise refusal(
-        "MLS012",
-        f"`{words[0]}` starts one process, which does not know of those on the other nodes",
-        step.command[0],
-        others=((spread.nodes, "the pods that train together"),),
-        note="Kubeflow Trainer describes the group to `torchrun` in variables; it does not start `torchrun` itself, so "
-        "each node would train a model of its own",
-        help=f"write `command: [torchrun, {', '.join(rest)}]`",
-    )
 
 
 def runtime(training: TrainingPlan, config: Because[str]) -> Iterator[Artifact]:

@@ -19,7 +19,7 @@ from ..pod import access, extras, placement, trust
 from ..pod.access import Grant
 from ..pod.credentials import credentials, variables, written_at
 from ..pod.security import container_security, writable_for_devices
-from . import carried, finetuning, measured, promotion, tracking
+from . import carried, finetuning, launched, measured, promotion, tracking
 from .config import FILE
 from .contract import validate_step
 from .gates import gated
@@ -29,6 +29,8 @@ __all__ = ["containers", "devices", "grants", "node_container", "search_containe
 
 CONFIG, INPUT, OUTPUT, SEARCH = "/mlspec/config", "/mlspec/input", "/mlspec/output", "/mlspec/search"
 OWN = "MLSPEC_"
+SPREAD = ("PET_NNODES", "PET_NPROC_PER_NODE", "PET_NODE_RANK", "PET_MASTER_ADDR", "PET_MASTER_PORT")
+"""What Trainer sets on each node, over whatever its runtime says (runtime/framework/plugins/torch/torch.go)."""
 
 # Label of Kubernetes' own Job controller.
 _JOB = "metadata.labels['batch.kubernetes.io/job-name']"
@@ -60,6 +62,8 @@ def containers(training: TrainingPlan) -> list[Because[Body]]:
 def _train(training: TrainingPlan) -> Because[Body] | None:
     """The author's step, or mlspec's, which starts the author's on several nodes."""
     spread = training.spread
+    if training.part.distributed is not None:
+        launched.check(training.part.steps.train, training.part.distributed)
     if spread is None:
         return _step(training, "train", training.part.steps.train)
     return launcher(training, spread, list(_contract("train")), _mounts("train"))
@@ -184,9 +188,13 @@ def _environment(training: TrainingPlan, image: Because[str], name: str) -> list
     taken = next((name for name in own if name.startswith(OWN)), None)
     if taken is not None:
         raise _taken(taken, written_at(own[taken]))
+    replaced = next((name for name in own if name in SPREAD), None) if training.spread is not None else None
+    if replaced is not None:
+        raise _replaced(replaced, written_at(own[replaced]))
     usual = {
         **trust.named(training.scope),
         **_user(training),
+        **_processes(training, name),
         **finetuning.variables(training, name),
         **tracking.variables(training, image),
     }
@@ -206,6 +214,30 @@ def _user(training: TrainingPlan) -> dict[str, Because[str]]:
         "HOME": fixed("/tmp", "libraries keep their caches there, and the rest of the image is read-only"),
         "USER": because(system.value, "a user name, for libraries that ask for one", system),
     }
+
+
+def _processes(training: TrainingPlan, name: str) -> dict[str, Because[str]]:
+    """What `torchrun` reads on a single node. Without it, it starts one process, and other accelerators are idle. On
+    several nodes, Trainer sets it.
+    """
+    alone = training.part.distributed if training.spread is None else None
+    if alone is None or name not in ("train", "search"):
+        return {}
+    return {
+        "PET_NPROC_PER_NODE": because(
+            str(alone.processes_per_node.value), "`torchrun` reads it", alone.nodes, alone.processes_per_node
+        )
+    }
+
+
+def _replaced(name: str, value: Because[str]) -> Refusal:
+    return refusal(
+        "MLS012",
+        f"Kubeflow Trainer replaces the environment variable `{name}`",
+        value,
+        note="it describes the group of processes, which `distributed` declares, so this value would have no effect",
+        help="remove the variable",
+    )
 
 
 def _taken(name: str, value: Because[str]) -> Refusal:
