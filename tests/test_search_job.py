@@ -127,6 +127,11 @@ def test_other_searches_need_none_of_it(tmp_path: Path, when: str) -> None:
         ),
         (NODES, "MLS012: a trial runs in one pod, and training needs 4 nodes"),
         ({"training__tuning": UNSCHEDULED}, "MLS009: the search has no schedule"),
+        ({"training__tuning__parameters": None}, "MLS009: the search has no parameters to choose"),
+        (
+            {"training__tuning": {**TUNING, "algorithm": "hyperband", "resource": "learning_rate"}},
+            "MLS009: the search has no parameters to choose",
+        ),
     ],
 )
 def test_what_cannot_be_searched_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:

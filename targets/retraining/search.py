@@ -49,6 +49,8 @@ def _settings(training: TrainingPlan, tuning: Tuning) -> Body:
             raise _elsewhere(step.image, tuning)
     if training.spread is not None:
         raise _too_large(training.spread.nodes, tuning)
+    if all(name == _budget(tuning) for name in tuning.parameters):
+        raise _nothing(tuning)
     direction = training.scope.system.metrics[judged.primary.value.partition("@")[0]].direction
     given = as_data(tuning, without=("when", "schedule"))
     return {
@@ -66,6 +68,22 @@ def _settings(training: TrainingPlan, tuning: Tuning) -> Body:
         "evaluate": list(evaluate.command),
         "result": training.search_name,
     }
+
+
+def _budget(tuning: Tuning) -> str | None:
+    """The parameter that the algorithm sets itself. Others ignore `resource`, and search the parameter."""
+    return tuning.resource.value if tuning.resource is not None and tuning.algorithm.value == "hyperband" else None
+
+
+def _nothing(tuning: Tuning) -> Refusal:
+    return refusal(
+        "MLS009",
+        "the search has no parameters to choose",
+        tuning.when,
+        others=((tuning.trials, "each of them would train the same model"),),
+        note="the trials would differ only by chance, and the best of them would win",
+        help="add `parameters` under `tuning`, such as `learning_rate: {type: double, min: 0.001, max: 0.1}`",
+    )
 
 
 def _unmeasured(training: TrainingPlan, tuning: Tuning) -> Refusal:
