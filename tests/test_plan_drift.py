@@ -17,7 +17,8 @@ from mlspec.compiler.pipeline import compile_system
 from mlspec.compiler.plan.data.drift import DriftPlan, Watched
 from mlspec.compiler.plan.data.segments import segments
 
-from .support import compile_text, minimal
+from .support import changed, compile_text, dumped, minimal
+from .test_traps_measured import two
 
 # The chi-square distribution
 
@@ -100,6 +101,10 @@ def drift(tmp_path: Path, **changes: object) -> DriftPlan:
             **changes,
         }
     )
+    return written(tmp_path, text)
+
+
+def written(tmp_path: Path, text: str) -> DriftPlan:
     tmp_path.mkdir(exist_ok=True)
     (tmp_path / "mlspec.yaml").write_text(text)
     (tmp_path / ".git").mkdir(exist_ok=True)
@@ -195,6 +200,20 @@ def test_an_alert_is_above_the_noise(tmp_path: Path) -> None:
     found_ = {name: decided.value for name, decided in made.above.items()}
     assert found_ == {"features": value(made.of_features), "prediction": 0.2}
     assert "is within the noise" in made.above["features"].reason
+
+
+def test_trap_the_columns_and_the_rate_of_a_service_that_is_not_measured(tmp_path: Path) -> None:
+    """The floor was of the columns of all models, and unknown with several services. The process compares those of one
+    model that have one value.
+    """
+    wide = {"signature": {"inputs": [{"name": f"y{at}", "dtype": "float32"} for at in range(500)]}}
+    made = changed(two(drift={"minSamples": 1000, "features": psi(0.01)}), models__embedder=wide)
+    vector = {"name": "history", "dtype": "float32", "shape": [-1, 64]}
+    made["models"]["fraud"]["signature"]["inputs"].append(vector)
+    found_ = written(tmp_path, dumped(made))
+    assert value(found_.columns) == 1
+    assert value(found_.of_features) == pytest.approx(noise_floor(1000, 1000), abs=1e-4)
+    assert found_.seen is not None
 
 
 # Segments

@@ -23,9 +23,12 @@ from ...row import Row
 from ...system import Drift, DriftMethod
 from ..budget.prices import MONTH, monthly
 from ..choose import assumed, count, number
+from ..serving.batch import BatchPlan
+from ..serving.recording import single
 
 if TYPE_CHECKING:
     from .. import Plan
+    from ..service import ServicePlan
 
 __all__ = ["DriftPlan", "Watched"]
 
@@ -47,14 +50,14 @@ class DriftPlan:
 
     @cached_property
     def seen(self) -> Because[int] | None:
-        """The number of predictions per window; None if it is unknown, or if the environment has several services."""
-        online, batch = [*self.plan.online.values()], [*self.plan.batch.values()]
-        if len(online) + len(batch) != 1:
+        """The number of predictions per window; None if it is unknown, or if nothing says of which service."""
+        service = self._service
+        if service is None:
             return None
-        if batch:
-            items = batch[0].total
-            return _items(items, monthly(batch[0].part.schedule), self.part.window) if items is not None else None
-        rate = first(online[0].traffic("mean"), online[0].traffic("peak"))
+        if isinstance(service, BatchPlan):
+            items = service.total
+            return _items(items, monthly(service.part.schedule), self.part.window) if items is not None else None
+        rate = first(service.traffic("mean"), service.traffic("peak"))
         capture = self.plan.system.monitoring.capture
         share = capture.sample if capture is not None else None
         return _requests(rate, self.part.window, share) if rate is not None else None
@@ -81,11 +84,23 @@ class DriftPlan:
         return first(self.part.reference, live.profile if live is not None else None)
 
     @cached_property
+    def _service(self) -> ServicePlan | BatchPlan | None:
+        """The service that is measured, else the only one."""
+        if self.plan.measuring is not None:
+            return self.plan.measuring.service
+        found: list[ServicePlan | BatchPlan] = [*self.plan.online.values(), *self.plan.batch.values()]
+        return found[0] if len(found) == 1 else None
+
+    @cached_property
     def columns(self) -> Because[int]:
-        """The number of features that are compared."""
-        signatures = [model.signature for model in self.plan.system.models.values() if model.signature is not None]
-        inputs = [tensor.name for signature in signatures for tensor in signature.inputs]
-        return _columns(tuple(inputs), tuple(column.own_name for column in self.part.columns.values()))
+        """The number of features that are compared: those with one value, of the model that is measured."""
+        service, models = self._service, self.plan.system.models
+        about = [models[service.model.value]] if service is not None else [*models.values()]
+        inputs = [tensor for model in about if model.signature is not None for tensor in model.signature.inputs]
+        compared = [one.name for one in inputs if service is None or single(service, one)]
+        if self.part.features is None and self.part.columns:
+            compared = [name for name in compared if name.value in self.part.columns]
+        return _columns(tuple(compared), tuple(column.own_name for column in self.part.columns.values()))
 
     @cached_property
     def of_features(self) -> Because[float] | None:
