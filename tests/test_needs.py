@@ -80,6 +80,14 @@ training:
   resources: {accelerator: {type: l4, count: 8}}
   distributed: {strategy: data-parallel, nodes: 2}
 """,
+    "MLS110": """
+data:
+  columns: [{name: amount, dtype: float64}, {name: country, dtype: category, values: {oneOf: [de, fr]}}]
+  preprocessing:
+    - {step: impute, columns: [amount], strategy: constant}
+    - {step: clip, columns: [amount]}
+    - {step: encode, columns: [country], method: target}
+""",
     "MLS128": PINNED_LABELS % "dropped",
     "MLS129": PINNED_LABELS % "negative",
     "MLS302": SIDECARS,

@@ -97,14 +97,14 @@ def test_trap_a_clip_without_a_range_does_nothing(tmp_path: Path) -> None:
     assert found(tmp_path, [{"step": "clip", "columns": ["amount"]}]) == ["MLS110 `clip` has no range"]
 
 
-def test_trap_missing_labels_that_are_made_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("step", "messages"),
+    [
+        ({"strategy": "mean"}, ["MLS112 `impute` makes up the missing labels in `units`"]),
+        ({"strategy": "constant", "value": 0}, []),
+    ],
+)
+def test_trap_missing_labels_that_are_made_up(step: dict[str, Any], messages: list[str], tmp_path: Path) -> None:
     """A missing value may have a meaning, such as a day without a sale, so a constant is no finding."""
-    labels = {"column": "units"}
-    for number, (step, messages) in enumerate(
-        (
-            ({"strategy": "mean"}, ["MLS112 `impute` makes up the missing labels in `units`"]),
-            ({"strategy": "constant", "value": 0}, []),
-        )
-    ):
-        steps = [{"step": "impute", "columns": ["units"], **step}]
-        assert found(tmp_path / str(number), steps, labels=labels) == messages
+    steps = [{"step": "impute", "columns": ["units"], **step}]
+    assert found(tmp_path, steps, labels={"column": "units"}) == messages

@@ -35,7 +35,7 @@ def data(maker: Maker, task: str) -> dict[str, Any]:
         "Data",
         sources=sources,
         columns=columns,
-        preprocessing=[_step(maker) for _ in range(maker.pick((0, 2, 4)))],
+        preprocessing=_steps(maker),
         labels=maker.free(
             "Labels",
             column=LABEL,
@@ -81,12 +81,30 @@ def _columns(maker: Maker, strategy: str) -> Any:
     )
 
 
+def _steps(maker: Maker) -> list[dict[str, Any]]:
+    """Steps in order. An encoding replaces its column, so there is one."""
+    made: list[dict[str, Any]] = []
+    for one in (_step(maker) for _ in range(maker.pick((0, 2, 4)))):
+        if one["step"] != "encode" or not any(before["step"] == "encode" for before in made):
+            made.append(one)
+    return made
+
+
 def _step(maker: Maker) -> dict[str, Any]:
     """One step of preprocessing, with most of its options."""
     step, type_name = maker.pick(UNIONS["PreprocessingStep"][1].items())
-    told = {
+    told: dict[str, Any] = {
         key: maker.pick(members(type_name, key)) for key in ("strategy", "method", "fitOn") if members(type_name, key)
     }
+    on = {"impute": ["amount"], "clip": ["amount"], "scale": ["amount"], "encode": [SEGMENT]}
+    if step in on:  # a text has no scale
+        told["columns"] = on[step]
+    if step == "impute":
+        told["value"] = 0 if told["strategy"] == "constant" else None
+    if step == "clip":
+        told |= maker.pick(
+            ({"quantiles": ["1%", "99%"], "min": None, "max": None}, {"min": 0, "max": 9, "quantiles": []})
+        )
     return maker.free(type_name, **told, step=step)
 
 

@@ -21,6 +21,7 @@ REPLACED = "replaced"
 @rule(
     "MLS110",
     "error",
+    "data.preprocessing.*.step",
     "data.preprocessing.*.columns",
     "data.preprocessing.*.strategy",
     "data.preprocessing.*.value",
