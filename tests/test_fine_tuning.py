@@ -291,6 +291,8 @@ NO_LLM: dict[str, Any] = {"model__llm": {"family": "llama-3.1-8b"}}
         ({**tuned(lora={"rank": 8}), **model("full"), **FOUR}, "MLS012: the method `full` trains no adapters"),
         ({**tuned(files="train.txt"), **model()}, "MLS012: `train.txt` does not name files with rows"),
         ({**tuned(files="../x.csv"), **model()}, "MLS012: `../x.csv` does not name files with rows"),
+        ({**tuned(files="s3://lake/x.csv"), **model()}, "MLS012: `s3://lake/x.csv` does not name files with rows"),
+        ({**tuned(maxLength=200_000), **model()}, "MLS012: rows of 200,000 tokens exceed the window of 131,072"),
         ({**tuned(source="chargebacks"), **model()}, "MLS012: `source` has no effect with `train/*.parquet`"),
         (
             {**CHAT, **model(), "training__steps__validate": None},

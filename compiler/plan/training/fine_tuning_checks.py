@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...because import first
 from ...finding import refusal
 from ..choose import count
 
@@ -33,6 +34,7 @@ def check(found: FineTuningPlan) -> None:
             help=f"remove `{name}`, or give `train` a command that starts TRL and reads it",
         )
     _compressed(found)
+    _within_the_window(found)
     spread = part.distributed
     if spread is None or spread.strategy.value == "data-parallel":
         return
@@ -46,6 +48,24 @@ def check(found: FineTuningPlan) -> None:
         note="it starts `data-parallel`, and `fully-sharded` on one node",
         help="use one node with more accelerators, or give `train` a command that starts TRL with "
         "`/mlspec/config/trl.yaml`",
+    )
+
+
+def _within_the_window(found: FineTuningPlan) -> None:
+    """A row can be as long as `maxLength`, and the model knows no position beyond its window."""
+    longest, llm = found.part.max_length, found.training.trained.llm
+    named = llm.family if llm is not None else None
+    family = found.training.scope.platform.families[named.value] if named is not None else None
+    window = first(llm.window if llm is not None else None, family.window if family is not None else None)
+    if window is None or longest.value <= window.value:
+        return
+    raise refusal(
+        "MLS012",
+        f"rows of {longest.value:,} tokens exceed the window of {window.value:,}",
+        longest,
+        others=((window, "the longest context that the model knows"),),
+        note="beyond its window, the model has no positions: it learns noise there, or the run fails",
+        help=f"write `maxLength: {window.value}` or less",
     )
 
 

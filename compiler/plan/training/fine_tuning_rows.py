@@ -130,7 +130,8 @@ def _files(training: TrainingPlan, part: TrainingFineTuning) -> tuple[Because[st
             help="add `validate: {command: [...]}` under `training.steps`, or remove `files`",
         )
     kind = given.value.rpartition(".")[2]
-    if kind not in LOADERS or given.value.startswith("/") or ".." in given.value.split("/"):
+    elsewhere = given.value.startswith("/") or "://" in given.value or ".." in given.value.split("/")
+    if kind not in LOADERS or elsewhere:
         raise refusal(
             "MLS012",
             f"`{given.value}` does not name files with rows",
