@@ -602,6 +602,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "tokens": ('tokens', 'optional', ('scalar', 'count', ''), None, ''),
         "deadline": ('deadline', 'derived', ('scalar', 'duration', ''), None, 'from `fit`, folds, trials, and `retries`, plus 50% headroom and the wait for a node'),
         "retries": ('retries', 'default', ('integer', 0, 100), '1', "one crash may be the node's fault, two are not; evictions do not count"),
+        "checkpoints": ('checkpoints', 'optional', ('object', 'Checkpoints'), None, ''),
         "distributed": ('distributed', 'optional', ('object', 'Distributed'), None, ''),
         "fineTuning": ('fine_tuning', 'optional', ('object', 'TrainingFineTuning'), None, ''),
         "queue": ('queue', 'optional', ('object', 'Queue'), None, ''),
@@ -674,6 +675,10 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Step": {
         "command": ('command', 'list', ('list', ('scalar', 'text', ''), ''), None, ''),
         "image": ('image', 'optional', ('scalar', 'image', ''), None, ''),
+    },
+    "Checkpoints": {
+        "to": ('to', 'required', ('scalar', 'uri', ''), None, ''),
+        "access": ('access', 'optional', ('scalar', 'name', 'access'), None, ''),
     },
     "Distributed": {
         "strategy": ('strategy', 'required', ('enum', ('data-parallel', 'fully-sharded', 'tensor-parallel', 'pipeline-parallel')), None, ''),

@@ -970,7 +970,7 @@ class Version(Part):
 class Training(Part):
     """The training run."""
 
-    __slots__ = fields = ("image", "user", "env", "access", "resources", "scheduling", "volumes", "sidecars", "pod_labels", "pod_annotations", "storage", "steps", "fit", "tokens", "deadline", "retries", "distributed", "fine_tuning", "queue", "tuning", "cross_validation", "regularization", "ensemble", "tracking", "seed", "revision",)
+    __slots__ = fields = ("image", "user", "env", "access", "resources", "scheduling", "volumes", "sidecars", "pod_labels", "pod_annotations", "storage", "steps", "fit", "tokens", "deadline", "retries", "checkpoints", "distributed", "fine_tuning", "queue", "tuning", "cross_validation", "regularization", "ensemble", "tracking", "seed", "revision",)
 
     image: Because[str]
     user: Because[int]
@@ -988,6 +988,7 @@ class Training(Part):
     tokens: Because[Count] | None
     deadline: Derived[Duration]
     retries: Because[int]
+    checkpoints: Checkpoints | None
     distributed: Distributed | None
     fine_tuning: TrainingFineTuning | None
     queue: Queue | None
@@ -1110,6 +1111,15 @@ class Step(Part):
 
     command: tuple[Because[str], ...]
     image: Because[str] | None
+
+
+class Checkpoints(Part):
+    """The checkpoints from which the next try of a run resumes. The code of `train` writes and reads them."""
+
+    __slots__ = fields = ("to", "access",)
+
+    to: Because[str]
+    access: Because[str] | None
 
 
 class Distributed(Part):

@@ -13,6 +13,7 @@ from .fine_tuning import CHAT, ROWS, model, settings, train
 from .retraining import PLATFORM, compiled, configuration, environment, objects, plan, spec, steps
 
 SHARDED = {"strategy": "fully-sharded", "nodes": 1, "processesPerNode": 4}
+KEPT = {"training__checkpoints": {"to": "s3://lake/kept"}}
 FOUR = {"training__resources__accelerator": {"type": "h100", "count": 4}, "training__distributed": SHARDED}
 
 
@@ -292,6 +293,7 @@ NO_LLM: dict[str, Any] = {"model__llm": {"family": "llama-3.1-8b"}}
         ({**tuned(files="train.txt"), **model()}, "MLS012: `train.txt` does not name files with rows"),
         ({**tuned(files="../x.csv"), **model()}, "MLS012: `../x.csv` does not name files with rows"),
         ({**tuned(files="s3://lake/x.csv"), **model()}, "MLS012: `s3://lake/x.csv` does not name files with rows"),
+        ({**tuned(), **model(), **KEPT}, "MLS012: mlspec's own fine-tuning keeps no checkpoints"),
         ({**tuned(maxLength=200_000), **model()}, "MLS012: rows of 200,000 tokens exceed the window of 131,072"),
         ({**tuned(source="chargebacks"), **model()}, "MLS012: `source` has no effect with `train/*.parquet`"),
         (

@@ -168,6 +168,19 @@ def test_trap_kubernetes_replaces_what_looks_like_a_variable(tmp_path: Path) -> 
     assert '"mlflow.source.git.commit": "$$(HOME)"' in made["MLFLOW_RUN_CONTEXT"]
 
 
+KEPT: dict[str, object] = {"training__checkpoints": {"to": "s3://models/checkpoints/", "access": "lake"}}
+
+
+def test_trap_an_interrupted_run_starts_with_an_empty_volume(tmp_path: Path) -> None:
+    """All tries of a run have its name. Its checkpoints are in a store, which has an access."""
+    made = steps(tmp_path, **LEAN, **KEPT)
+    train = environment(made["train"])
+    assert train["MLSPEC_CHECKPOINTS"] == "s3://models/checkpoints/$(MLSPEC_RUN)"
+    assert [*train].index("MLSPEC_RUN") < [*train].index("MLSPEC_CHECKPOINTS")
+    assert train["AWS_SECRET_ACCESS_KEY"] == {"secretKeyRef": {"name": "lake-keys", "key": "AWS_SECRET_ACCESS_KEY"}}
+    assert not any("MLSPEC_CHECKPOINTS" in environment(one) for name, one in made.items() if name != "train")
+
+
 def test_secrets_are_named_and_never_written(tmp_path: Path) -> None:
     """They come from Secrets that are in no output. The configuration contains only the names of accesses, and the gate
     needs no secrets.

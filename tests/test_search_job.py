@@ -139,6 +139,15 @@ def test_what_cannot_be_searched_is_refused(tmp_path: Path, changes: dict[str, A
     assert message in told(result)
 
 
+def test_trap_a_trial_would_resume_from_the_checkpoints_of_another(tmp_path: Path) -> None:
+    """All trials of a search have the name of one run."""
+    kept = {"training__checkpoints": {"to": "s3://models/checkpoints", "access": "lake"}}
+    jobs = made(tmp_path, **kept)
+    for name, given in (("fraud-search", False), ("fraud-retrain", True)):
+        of_pod = json.dumps(jobs[("CronJob", name)]["spec"]["jobTemplate"]["spec"]["template"])
+        assert ("MLSPEC_CHECKPOINTS" in of_pod) is given
+
+
 # Settings
 
 

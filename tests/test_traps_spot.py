@@ -35,6 +35,11 @@ def test_a_search_in_the_run_is_lost_as_well(tmp_path: Path) -> None:
     assert lost(tmp_path, "30m", more=search)
 
 
+def test_a_run_that_resumes_from_its_checkpoints_loses_little(tmp_path: Path) -> None:
+    assert lost(tmp_path, "40h")
+    assert not lost(tmp_path, "40h", more=", checkpoints: {to: s3://models/checkpoints}")
+
+
 @pytest.mark.parametrize(("target", "expected"), [("99%", False), ("99.9%", True), ("99.99%", True)])
 def test_a_promise_of_few_failures_is_not_kept_on_spot_nodes_alone(tmp_path: Path, target: str, expected: bool) -> None:
     assert bool(findings(tmp_path, "MLS442", ONLINE.format(target, "true"))) is expected

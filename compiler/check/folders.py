@@ -127,6 +127,9 @@ def _capture(plan: Plan) -> Iterator[FolderClaim]:
 
 
 def _learned(plan: Plan) -> Iterator[FolderClaim]:
+    kept = plan.training.part.checkpoints if plan.training is not None else None
+    if kept is not None:
+        yield from _claim(plan, CHECKPOINTS, kept.to, kept.access, ("training.checkpoints", "to"))
     if plan.learning is not None:
         part = plan.learning.part
         yield from _claim(plan, CHECKPOINTS, part.to, part.access, ("retraining.online", "to"))

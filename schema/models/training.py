@@ -259,6 +259,13 @@ class Tracking(Section):
     access: AccessName | None = optional("The access used for the server.")
 
 
+class Checkpoints(Section):
+    """The checkpoints from which the next try of a run resumes. The code of `train` writes and reads them."""
+
+    to: Uri = required("The folder of the checkpoints, in an object store. Each run has a folder below it.")
+    access: AccessName | None = optional("The access used to read and write them.")
+
+
 class Training(Section):
     """The training run."""
 
@@ -304,6 +311,10 @@ class Training(Section):
         "one crash may be the node's fault, two are not; evictions do not count",
         ge=0,
         le=100,
+    )
+    checkpoints: Checkpoints | None = optional(
+        "Checkpoints that the code of `train` keeps and resumes from, in the folder `MLSPEC_CHECKPOINTS`. If omitted, a "
+        "run that is interrupted starts from the beginning."
     )
     distributed: Distributed | None = optional("Distributed training.")
     fine_tuning: TrainingFineTuning | None = optional(

@@ -39,6 +39,7 @@ def _of_training(plan: Plan) -> list[Because[str] | None]:
         test_set.access if test_set is not None else None,
         champion.artifact.access if champion is not None else None,
         tracking.access if tracking is not None else None,
+        training.part.checkpoints.access if training.part.checkpoints is not None else None,
         *training.part.access,
     ]
 

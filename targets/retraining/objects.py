@@ -90,6 +90,8 @@ def addresses(training: TrainingPlan) -> Iterator[Because[str]]:
         yield system.evaluation.test_set.uri
     if tracking is not None:
         yield tracking.uri
+    if training.part.checkpoints is not None:
+        yield training.part.checkpoints.to
     yield from _other_models(training.trained)
 
 

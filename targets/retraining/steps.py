@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from ...compiler import conventions
-from ...compiler.because import Because, because, first, fixed
+from ...compiler.because import Because, because, first, fixed, text
 from ...compiler.emit.artifact import Body
 from ...compiler.finding import Refusal, refusal
 from ...compiler.plan.training import TrainingPlan
-from ...compiler.system import AcceleratorRequest, Step, Tuning
+from ...compiler.system import AcceleratorRequest, Checkpoints, Step, Tuning
 from ..pod import access, extras, placement, trust
 from ..pod.access import Grant
 from ..pod.credentials import credentials, variables, written_at
@@ -95,6 +95,7 @@ def grants(training: TrainingPlan) -> list[Grant]:
                 test_set.access if test_set is not None else None,
                 champion.artifact.access if champion is not None else None,
                 part.tracking.access if part.tracking is not None else None,
+                part.checkpoints.access if part.checkpoints is not None else None,
             ),
             *part.access,
         ),
@@ -145,6 +146,8 @@ def _own(
     if training.searched is not None and name == "train":
         own.append({"name": "search", "mountPath": SEARCH, "readOnly": fixed(True, "ConfigMaps are read-only")})
         given.append({"name": "MLSPEC_PARAMETERS", "value": f"{SEARCH}/best.json"})
+    if training.part.checkpoints is not None and name == "train":
+        given.append({"name": "MLSPEC_CHECKPOINTS", "value": _kept(training.part.checkpoints)})
     return {
         "name": container,
         "image": image,
@@ -155,6 +158,12 @@ def _own(
         "securityContext": container_security(writable_for_devices(asked)),
         "volumeMounts": [*own, *extras.mounts(training.part, own)],
     }
+
+
+def _kept(part: Checkpoints) -> Because[str]:
+    """The folder of one run, whose name all of its tries share."""
+    below = part.to.map(lambda uri: uri.rstrip("/"))
+    return text("{folder}/$(MLSPEC_RUN)", "the next try of the same run resumes from it", folder=below)
 
 
 def _resources(training: TrainingPlan, accelerator: AcceleratorRequest | None) -> Body:

@@ -35,6 +35,11 @@ def training(maker: Maker, *, searches: bool) -> dict[str, Any]:
         ),
         fit=maker.pick((None, "20m", "1h")),
         deadline=maker.pick((None, "70h")),  # 10 trials x 3 folds and the final fit, twice, take 62 h
+        checkpoints=maker.free(
+            "Checkpoints", to="s3://example.internal/checkpoints", access=maker.use("s3") if maker.maybe(0.5) else None
+        )
+        if maker.maybe(0.3)
+        else None,
         distributed=maker.free("Distributed", **groups) if groups else None,
         tuning=maker.free(
             "Tuning",
@@ -67,8 +72,9 @@ def _order(maker: Maker) -> str:
 
 
 def _effort(maker: Maker, searched: list[str]) -> dict[str, Any]:
-    """The algorithm. One of them needs to know the budget of a trial."""
-    algorithm = maker.pick((None, *maker.declared["algorithms"], "hyperband"))
+    """The algorithm. One of them needs to know the budget of a trial, and has to search something else."""
+    known = (None, *maker.declared["algorithms"], "hyperband")
+    algorithm = maker.pick([name for name in known if name != "hyperband" or len(searched) > 1])
     return {"algorithm": algorithm, "resource": maker.pick(searched) if algorithm == "hyperband" else None}
 
 

@@ -27,14 +27,22 @@ LOST = 0.05
 DAY = Decimal(86400)
 
 
-@rule("MLS441", "warning", "training.scheduling.spot", "platform.scheduling.spot", "training.fit", "training.tuning")
+@rule(
+    "MLS441",
+    "warning",
+    "training.scheduling.spot",
+    "platform.scheduling.spot",
+    "training.fit",
+    "training.tuning",
+    "training.checkpoints",
+)
 def run_lost_with_a_node(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Long training run on spot nodes.
 
     Why: when the cloud reclaims a node, the run starts from the beginning with an empty volume, and all nodes of a
     distributed run start again with it. If a cloud reclaimed a tenth of the nodes per day, more than 5% of these runs
     would be interrupted: those of 12 hours on one node, or of 3 hours on four. Training code that keeps its
-    checkpoints in a store, and resumes from them, loses less. mlspec cannot see that.
+    checkpoints in a store, and resumes from them, loses less: `training.checkpoints` says where.
 
     Bad:
         platform: {cloud: eks}
@@ -45,7 +53,9 @@ def run_lost_with_a_node(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """
     training = plan.training
     spot = plan.spot(training.part.scheduling) if training is not None else None
-    if training is None or spot is None or not spot.value or training.work is None:
+    if training is None or training.part.checkpoints is not None or training.work is None:
+        return
+    if spot is None or not spot.value:
         return
     work, nodes = training.work, training.nodes
     lost = _interrupted(work.value, nodes.value)
@@ -58,8 +68,8 @@ def run_lost_with_a_node(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         others=((training.part.fit, "the time of a fit"),),
         note=f"if the cloud reclaims a tenth of the nodes per day, {lost:.0%} of the runs on "
         f"{count(nodes.value, 'node')} lose all their work and start from the beginning",
-        help="write `scheduling: {spot: false}` under `training`, or, if the code keeps checkpoints in a store and "
-        "resumes from them, suppress this with a comment that says so",
+        help="write `scheduling: {spot: false}` under `training`, or keep checkpoints: add `checkpoints: {to: "
+        "s3://BUCKET/FOLDER}` under `training`, and resume from them in `train` (docs/training-contract.md)",
     )
 
 

@@ -33,6 +33,15 @@ def check(found: FineTuningPlan) -> None:
             note="the run would train something else than the spec says",
             help=f"remove `{name}`, or give `train` a command that starts TRL and reads it",
         )
+    if part.checkpoints is not None:
+        raise refusal(
+            "MLS012",
+            "mlspec's own fine-tuning keeps no checkpoints",
+            part.checkpoints.to,
+            others=((found.part, "fine-tuned here"),),
+            note="a run that is interrupted would start from the beginning",
+            help="remove `checkpoints`, or give `train` a command that starts TRL and resumes from them",
+        )
     _compressed(found)
     _within_the_window(found)
     spread = part.distributed
