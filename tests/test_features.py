@@ -8,10 +8,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 import yaml
 
 import mlspec
+from mlspec.runtime.feature_store.windows import aggregated
 
 from .support import dumped, loaded
 from .validation import load
@@ -233,3 +236,37 @@ def test_a_store_that_is_filled_elsewhere_compiles_to_nothing(tmp_path: Path) ->
     result = compiled(tmp_path, *((path, None) for path in removed))
     assert result.ok, result.diagnostics
     assert not [path for path in result.bundles["default"].files if path.startswith("features/")]
+
+
+@pytest.mark.parametrize(
+    ("column", "aggregate", "dtype", "message"),
+    [
+        ("price", "mean", "int64", "MLS012 `mean` gives a fraction, which no `int64` holds"),
+        ("price", "stddev", "uint8", "MLS012 `stddev` gives a fraction, which no `uint8` holds"),
+        ("plan", "last", "int32", "MLS012 `last` gives a text, which no `int32` holds"),
+        ("plan", "distinct", "bytes", "MLS012 `distinct` gives a number, which no `bytes` holds"),
+        ("price", "mean", "float32", ""),
+        ("price", "last", "int64", ""),  # a price may be whole
+        ("plan", "last", "category", ""),
+        ("plan", "count", "int8", ""),
+        ("plan", "count", "float32", ""),
+        ("ordered_at", "last", "int64", ""),
+    ],
+)
+def test_trap_the_table_of_a_view_takes_no_other_type(
+    tmp_path: Path, column: str, aggregate: str, dtype: str, message: str
+) -> None:
+    """The job converts without rounding, so it would fail at its first fraction."""
+    feature = {
+        "name": "spent_7d",
+        "dtype": dtype,
+        "transform": {"aggregate": aggregate, "column": column, "window": "7d"},
+    }
+    found = compiled(tmp_path, ("features.views.0.features.0", feature)).diagnostics
+    assert [f"{one.id} {one.message}" for one in found if one.severity == "error"] == ([message] if message else [])
+    if message:
+        values = {"price": [1.0, 2.5], "plan": ["small", "large"]}[column]
+        made_, missing = aggregated(aggregate, np.array(values), np.array([0]), np.array([2]))
+        kind = {"int64": pa.int64(), "uint8": pa.uint8(), "int32": pa.int32(), "bytes": pa.binary()}[dtype]
+        with pytest.raises((TypeError, ValueError, NotImplementedError)):
+            pa.array(made_, mask=missing, from_pandas=True).cast(kind)

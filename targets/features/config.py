@@ -73,6 +73,7 @@ def _feature(view: ViewPlan, feature: Feature) -> dict[str, Any]:
     _one_way(feature, transform)
     if transform.column is not None:
         _fits(view, transform, transform.column)
+    _holds(view, feature, transform)
     return {
         "name": feature.name,
         "type": repository.arrow_type(feature.dtype),
@@ -124,6 +125,39 @@ def _fits(view: ViewPlan, transform: Transform, name: Because[str]) -> None:
             note="the job would fail at its first run",
             help="use `count`, `distinct`, or `last`, or a column of numbers",
         )
+
+
+def _holds(view: ViewPlan, feature: Feature, transform: Transform) -> None:
+    """Whether the type of a feature holds what its aggregate computes. What code returns is not known, and the numbers
+    of a column may be whole even if its type is not.
+    """
+    aggregate = transform.aggregate
+    if aggregate is None:
+        return
+    column = view.column(transform.column, "the column to aggregate") if transform.column is not None else None
+    dtype = column.dtype if column is not None else None
+    made, fits, instead = _result(aggregate.value, dtype.value if dtype is not None else "")
+    if feature.dtype.value.startswith(fits):
+        return
+    raise refusal(
+        "MLS012",
+        f"`{aggregate.value}` gives {made}, which no `{feature.dtype.value}` holds",
+        feature.dtype,
+        others=((aggregate, "what the job computes"), (dtype, "the type of the column")),
+        note="the job would fail at the first value that does not fit, and no feature of the view would get new values",
+        help=f"write `dtype: {instead}`",
+    )
+
+
+def _result(aggregate: str, dtype: str) -> tuple[str, tuple[str, ...], str]:
+    """What an aggregate of a type is, the types that hold it, and one of them."""
+    if aggregate in ("mean", "stddev"):
+        return "a fraction", ("float", "bfloat", "bool", "string", "category"), "float64"
+    if aggregate == "last" and dtype in ("string", "category"):
+        return "a text", ("string", "category"), "string"
+    known = aggregate in ("count", "distinct") or dtype.startswith(("int", "uint", "float", "bfloat", "bool"))
+    numbers = ("int", "uint", "float", "bfloat", "bool", "string", "category")
+    return "a number", numbers if known else ("",), "int64"
 
 
 class Files:
