@@ -33,7 +33,7 @@ from mlspec.compiler.plan import Plan
 from .rules import BASE
 from .support import EXAMPLES, ROOT
 
-READ_EVERYTHING = {"MLS901", "MLS902", "MLS903", "MLS906"}
+READ_EVERYTHING = {"MLS114", "MLS901", "MLS902", "MLS903", "MLS906"}
 """Rules that search every text for secrets and hosts, or every section for accesses: to be searched is no effect."""
 
 
@@ -90,6 +90,7 @@ data:
 """,
     "MLS128": PINNED_LABELS % "dropped",
     "MLS129": PINNED_LABELS % "negative",
+    "MLS114": SIDECARS,
     "MLS302": SIDECARS,
     "MLS306": SIDECARS,
     "MLS226": """
