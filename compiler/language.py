@@ -264,7 +264,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "cost": ('cost', 'optional', ('scalar', 'unit-price', ''), None, ''),
         "affectedByDecisions": ('affected_by_decisions', 'default', ('bool',), 'false', 'most labels do not depend on the prediction'),
         "unlabeled": ('unlabeled', 'default', ('enum', ('dropped', 'negative')), 'dropped', 'a row without a label teaches nothing and tests nothing'),
-        "positiveShare": ('positive_share', 'optional', ('scalar', 'percent', ''), None, ''),
+        "positiveShare": ('positive_share', 'optional', ('scalar', 'chance', ''), None, ''),
     },
     "Labeling": {
         "process": ('process', 'required', ('enum', ('manual', 'programmatic', 'feedback', 'model-assisted')), None, ''),
@@ -496,7 +496,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "calibration": ('calibration', 'optional', ('scalar', 'uri', ''), None, ''),
     },
     "Pruning": {
-        "sparsity": ('sparsity', 'required', ('scalar', 'percent', ''), None, ''),
+        "sparsity": ('sparsity', 'required', ('scalar', 'chance', ''), None, ''),
         "method": ('method', 'default', ('enum', ('magnitude', 'structured', '2:4')), 'magnitude', 'works for every architecture'),
     },
     "Distillation": {

@@ -100,6 +100,13 @@ evaluation:
 """
 
 
+@pytest.mark.parametrize("share", ["0%", "100%", "120%"])
+def test_trap_a_class_without_rows_has_no_noise_to_compute(share: str, tmp_path: Path) -> None:
+    """The square root of a negative variance was a crash, and there is nothing to learn without both classes."""
+    found = compile_text(tmp_path, SPEC.replace("80%", share)).diagnostics
+    assert [one.id for one in found if share in one.message] == ["MLS006"]
+
+
 def test_trap_a_recall_rests_on_positives_even_if_they_are_the_larger_class(tmp_path: Path) -> None:
     """1M x 15% = 150,000 rows: 120,000 positives for a recall, 40,000 for each of three countries; 30,000 of the rarer
     class for an AUC; all rows for an accuracy.

@@ -54,6 +54,9 @@ UNFIT: dict[str, list[dict[str, Any]]] = {
     "`quantiles` of `clip` are not a lower one and an upper one": [
         {"step": "clip", "columns": ["amount"], "quantiles": [0.99]}
     ],
+    "`quantiles` of `clip` are not a lower one and an upper one ": [
+        {"step": "clip", "columns": ["amount"], "quantiles": [0.01, 1.2]}
+    ],
     "`scale` names no columns": [{"step": "scale", "columns": []}],
     "the target encoding has no labels to learn from": [{"step": "encode", "columns": ["country"], "method": "target"}],
     "`impute` needs `country`, which `one-hot` has replaced with a column for each value": [
@@ -73,7 +76,7 @@ def written(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("message", UNFIT)
 def test_trap_a_step_that_fails_in_every_run(message: str, tmp_path: Path) -> None:
-    assert found(tmp_path, written(UNFIT[message])) == [f"MLS110 {message}"]
+    assert found(tmp_path, written(UNFIT[message])) == [f"MLS110 {message.rstrip()}"]
     with pytest.raises((ValueError, Unreadable)):
         fitted(UNFIT[message])
 

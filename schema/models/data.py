@@ -9,6 +9,7 @@ from pydantic import Field
 from .base import (
     AccessName,
     Ascending,
+    Chance,
     ColumnName,
     Count,
     Duration,
@@ -140,7 +141,7 @@ class Labels(Section):
         "payment without a chargeback. It matters if `source` delivers labels for only some of the rows.",
         "a row without a label teaches nothing and tests nothing",
     )
-    positive_share: Percent | None = optional("The share of positive labels. Below 10%, accuracy tells you little.")
+    positive_share: Chance | None = optional("The share of positive labels. Below 10%, accuracy tells you little.")
 
 
 class Labeling(Section):

@@ -7,6 +7,7 @@ from typing import Literal
 from .base import (
     AccessName,
     ApproachName,
+    Chance,
     Count,
     Date,
     Digest,
@@ -135,7 +136,7 @@ class Quantization(Section):
 class Pruning(Section):
     """Pruning: fewer weights."""
 
-    sparsity: Percent = required("The share of weights to set to zero.")
+    sparsity: Chance = required("The share of weights to set to zero.")
     method: Literal["magnitude", "structured", "2:4"] = default(
         "magnitude", "The pruning method.", "works for every architecture"
     )

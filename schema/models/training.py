@@ -313,8 +313,8 @@ class Training(Section):
         le=100,
     )
     checkpoints: Checkpoints | None = optional(
-        "Checkpoints that the code of `train` keeps and resumes from, in the folder `MLSPEC_CHECKPOINTS`. If omitted, a "
-        "run that is interrupted starts from the beginning."
+        "Checkpoints that the code of `train` keeps and resumes from, in the folder `MLSPEC_CHECKPOINTS`. If omitted, "
+        "a run that is interrupted starts from the beginning."
     )
     distributed: Distributed | None = optional("Distributed training.")
     fine_tuning: TrainingFineTuning | None = optional(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from ...because import Because
 from ...diagnostics import Diagnostic
@@ -123,13 +124,17 @@ def _range(step: Clip) -> Iterator[Diagnostic]:
             "quantiles: [0.1%, 99.9%]",
         )
         yield _unfit(step, "`clip` has no range", help_=f"add `{range_}` to the step", note=outliers)
-    elif step.quantiles and (len(step.quantiles) != 2 or step.quantiles[0].value > step.quantiles[1].value):
+    elif step.quantiles and not _ordered([one.value.amount for one in step.quantiles]):
         yield _unfit(
             step,
             "`quantiles` of `clip` are not a lower one and an upper one",
             *step.quantiles,
             help_="write two of them, such as `quantiles: [0.1%, 99.9%]`",
         )
+
+
+def _ordered(quantiles: list[Decimal]) -> bool:
+    return len(quantiles) == 2 and quantiles[0] <= quantiles[1] <= 1
 
 
 def _column(step: Impute | Clip | Scale | Encode, name: Because[str], kind: str) -> Iterator[Diagnostic]:
