@@ -179,3 +179,23 @@ def test_editors_offer_the_catalogs_names() -> None:
     assert schema["$defs"]["Tuning"]["properties"]["algorithm"]["$ref"] == "#/$defs/algorithms"
     assert schema["$defs"]["algorithms"]["examples"] == list(ALGORITHMS)
     assert schema["$defs"]["runtimes"]["examples"] == list(catalog.runtime_names())
+
+
+@pytest.mark.parametrize(
+    ("parallel", "more", "room"),
+    [
+        (4, "resources: {accelerator: {type: l4, count: 4}}", None),
+        (4, "resources: {accelerator: {type: l4, count: 4}}, distributed: {%s, nodes: 1, processesPerNode: 4}", 1),
+        (2, "resources: {accelerator: {type: l4, count: 4}}, distributed: {%s, nodes: 1, processesPerNode: 1}", 1),
+        (4, "resources: {cpu: 8}, distributed: {%s, nodes: 1, processesPerNode: 4}", 2),
+        (2, "resources: {cpu: 8}, distributed: {%s, nodes: 1, processesPerNode: 4}", None),
+    ],
+)
+def test_trap_each_trial_starts_a_process_for_every_accelerator(
+    parallel: int, more: str, room: int | None, tmp_path: Path
+) -> None:
+    """The trials at once fit the accelerators of the pod, one each, and each of them would take all."""
+    given = more.replace("%s", "strategy: data-parallel")
+    search = f"tuning: {{trials: 8, parallel: {parallel}, parameters: {{x: {TWO['x']}}}}}"
+    found = findings(tmp_path, "MLS427", f"training: {{{given}, {search}}}")
+    assert [one.help.partition(",")[0] for one in found] == ([] if room is None else [f"write `parallel: {room}`"])

@@ -10,7 +10,16 @@ from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
 from ...plan.choose import count
-from ...system import Algorithm, CategoricalParameter, DoubleParameter, IntParameter, MLSystem, Parameter, Tuning
+from ...system import (
+    Algorithm,
+    CategoricalParameter,
+    DoubleParameter,
+    IntParameter,
+    MLSystem,
+    Parameter,
+    Training,
+    Tuning,
+)
 from ..lint import rule
 
 __all__ = ["beyond_the_algorithm", "trials_share"]
@@ -24,13 +33,14 @@ NumericParameter: TypeAlias = DoubleParameter | IntParameter
     "training.tuning.parallel",
     "training.resources.accelerator.count",
     "training.resources.cpu",
+    "training.distributed",
 )
 def trials_share(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Parallel trials that share the devices of one pod.
 
     Why: the trials of a search run in the pod of the training run. More of them than accelerators, or than cores, take
     turns, so the search takes as long and costs as much as before. But the memory of the pod and of its devices must
-    hold all of them at once.
+    hold all of them at once. With `distributed`, a single trial takes all accelerators of the pod.
 
     Bad:
         training:
@@ -47,10 +57,11 @@ def trials_share(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     if training is None or training.tuning is None:
         return
     parallel, devices = training.tuning.parallel, training.resources.accelerator
-    room = devices.count.value if devices is not None else max(1, floor(training.resources.cpu.value.amount))
+    has = devices.count.value if devices is not None else max(1, floor(training.resources.cpu.value.amount))
+    room = max(1, has // _taken(training, has))
     if parallel.value <= room:
         return
-    what = count(room, "accelerator" if devices is not None else "core")
+    what = count(has, "accelerator" if devices is not None else "core")
     yield finding(
         "MLS427",
         f"{count(parallel.value, 'trial')} at once share {what}",
@@ -59,6 +70,16 @@ def trials_share(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
         note="they take turns, so the search is no faster and no cheaper, and memory must hold all of them at once",
         help=f"write `parallel: {room}`, or suppress this finding if {parallel.value} at once fit in memory",
     )
+
+
+def _taken(training: Training, has: int) -> int:
+    """How many accelerators or cores a trial takes. One whose processes train together takes all accelerators, also if
+    it is a single process, as in JAX.
+    """
+    spread = training.distributed
+    if spread is None or spread.nodes.value > 1:  # the author's code searches on several nodes
+        return 1
+    return has if training.resources.accelerator is not None else spread.processes_per_node.value
 
 
 @rule(
