@@ -90,3 +90,10 @@ def test_unattended_runs_are_not_told_to_pin_their_data(starts: str, first: str,
     fragment = SPEC % {"rows": "ingestion: batch", "labels": RUN, "unlabeled": "dropped", "starts": starts}
     (found,) = findings(tmp_path, "MLS109", fragment)
     assert found.help.startswith(f"add `version: {{{first}}}`")
+
+
+@pytest.mark.parametrize(("id_", "expected"), [("main", True), ("HEAD", True), ("latest", True), ("maintained", False)])
+def test_trap_a_branch_is_no_version(id_: str, expected: bool, tmp_path: Path) -> None:
+    """The rows of a run at a branch are other rows tomorrow, and it counted as pinned."""
+    source = f"{{name: payments, owner: payments-core, ingestion: batch, version: {{kind: lakefs, id: {id_}}}}}"
+    assert bool(findings(tmp_path, "MLS109", f"data: {{sources: [{source}]}}")) is expected

@@ -23,6 +23,7 @@ from ...system import (
     Scale,
 )
 from ..lint import rule
+from .moving import is_moving
 from .retraining import unattended
 
 __all__ = [
@@ -237,7 +238,7 @@ def data_without_version(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
         version = source.version
         if isinstance(version, RunVersion):
             continue
-        if version is None or version.id.value.lower() == "latest":
+        if version is None or is_moving(version.id.value):
             yield finding(
                 "MLS109",
                 f"nothing says which version of `{source.name.value}` a training run reads",

@@ -12,11 +12,9 @@ from ...plan.service import ServicePlan
 from ...plan.serving.facts import ServiceFacts
 from ...system import MLSystem
 from ..lint import rule
+from .moving import is_moving
 
 __all__ = ["adapters_alone", "any_file", "no_token_limit", "unknown_facts", "unversioned_prompt"]
-
-MUTABLE = ("latest", "main", "master", "head", "current")
-"""Names of versions whose content changes over time."""
 
 
 def _generating(system: MLSystem, plan: Plan) -> Iterator[ServicePlan]:
@@ -98,7 +96,7 @@ def unversioned_prompt(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """
     for service in _generating(system, plan):
         llm = service.part.llm
-        if llm is not None and llm.prompt is not None and llm.prompt.version.value.lower() in MUTABLE:
+        if llm is not None and llm.prompt is not None and is_moving(llm.prompt.version.value):
             yield finding(
                 "MLS803",
                 f"`{llm.prompt.version.value}` does not identify one version of the prompt",

@@ -9,14 +9,15 @@ from ...finding import finding
 from ...plan import Plan
 from ...system import DataSource, Labels, MLSystem, PinnedVersion, TemporalSplit
 from ..lint import rule
+from .moving import is_moving
 from .retraining import unattended
 
 __all__ = ["dropped_for_pinned_labels", "negative_by_pinned_labels", "retrained_on_the_same_data"]
 
 
 def _pinned(source: DataSource) -> bool:
-    """Whether each run reads the same rows. `latest` names other rows over time, and MLS109 reports it."""
-    return isinstance(source.version, PinnedVersion) and source.version.id.value.lower() != "latest"
+    """Whether each run reads the same rows. A branch names other rows over time, and MLS109 reports it."""
+    return isinstance(source.version, PinnedVersion) and not is_moving(source.version.id.value)
 
 
 def _stored(system: MLSystem) -> list[DataSource]:
