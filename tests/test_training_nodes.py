@@ -172,6 +172,7 @@ def test_trap_each_node_trains_a_model_of_its_own(tmp_path: Path, command: list[
     [
         ["torchrun", "--nnodes=4", "--nproc_per_node=2", "--max-restarts=0", "train.py", "--nnodes=1"],
         ["torchrun", "--nproc-per-node=gpu", "-m", "fraud.train"],
+        ["torchrun", "--nnodes", "4", "fraud-train", "--nnodes", "1"],
         ["accelerate", "launch", "--num-machines=4", "--machine-rank", "$(PET_NODE_RANK)", "train.py"],
         ["deepspeed", "--hostfile=/mlspec/input/validate/hosts", "--no_ssh", "train.py"],
         ["bash", "-c", "exec torchrun -m fraud.train"],
@@ -179,6 +180,16 @@ def test_trap_each_node_trains_a_model_of_its_own(tmp_path: Path, command: list[
 )
 def test_commands_that_know_of_the_other_nodes(tmp_path: Path, command: list[str]) -> None:
     made(tmp_path, training__steps__train={"command": command})
+
+
+def test_trap_removing_an_argument_would_start_the_one_process_of_the_default(tmp_path: Path) -> None:
+    """The number that the author means may be that of the argument."""
+    command = {"command": ["torchrun", "--nproc-per-node=8", "train.py"]}
+    alone = {"strategy": "data-parallel", "nodes": 4}
+    given = {**NODES, "training__distributed": alone, "training__resources__accelerator": None}
+    result = compiled(tmp_path, spec(**{**given, "training__steps__train": command}), SHARED)
+    (found,) = [one for one in result.found if "--nproc-per-node" in one.message]
+    assert found.help.startswith("write `processesPerNode: 8` under `distributed`, or remove")
 
 
 def test_trap_trainer_replaces_the_variables_of_its_group(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ Traps of launchers handled here (torch 2.13, accelerate 1.x, and deepspeed 0.18)
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ...compiler.because import Because
 from ...compiler.finding import Refusal, refusal
 from ...compiler.plan.choose import count
@@ -92,27 +94,39 @@ def _alone(step: Step, spread: Distributed, launcher: str, rest: list[str]) -> R
 
 def _as_described(step: Step, spread: Distributed, first: int) -> None:
     """Compare the arguments of `torchrun` with the spec, up to the program that it starts."""
-    words = [*step.command[first:]]
-    for at, word in enumerate(words):
-        if word.value == "-m" or word.value.endswith(".py"):
-            return
-        name, _, value = word.value.partition("=")
-        given = value or (words[at + 1].value if at + 1 < len(words) else "")
-        wanted = {"--nnodes": spread.nodes, "--nproc_per_node": spread.processes_per_node}.get(_named(name))
-        if wanted is not None and given.isdecimal() and int(given) != wanted.value:
-            raise _otherwise(word, wanted, f"`{name}` is {given}, and the spec says {wanted.value}")
-        if _named(name) == "--standalone" and spread.nodes.value > 1:
+    fields = {"--nnodes": ("nodes", spread.nodes), "--nproc_per_node": ("processesPerNode", spread.processes_per_node)}
+    for word, value in _arguments([*step.command[first:]]):
+        name = word.value.partition("=")[0]
+        field, wanted = fields.get(_named(name), ("", None))
+        if wanted is not None and value.isdecimal() and int(value) != wanted.value:
+            message = f"`{name}` is {value}, and the spec says {wanted.value}"
             raise _otherwise(
-                word, spread.nodes, f"`{name}` starts a group on each of {count(spread.nodes.value, 'node')}"
+                word, wanted, message, f"write `{field}: {int(value)}` under `distributed`, or remove `{name}`"
             )
+        if _named(name) == "--standalone" and spread.nodes.value > 1:
+            message = f"`{name}` starts a group on each of {count(spread.nodes.value, 'node')}"
+            raise _otherwise(word, spread.nodes, message, f"remove `{name}`")
 
 
-def _otherwise(word: Because[str], wanted: Because[int], message: str) -> Refusal:
+def _arguments(words: list[Because[str]]) -> Iterator[tuple[Because[str], str]]:
+    """The arguments before the program, each with its own value or with the next word."""
+    after: list[Because[str] | None] = [*words[1:], None]
+    flag = False
+    for word, following in zip(words, after, strict=True):
+        own = word.value
+        if own == "-m" or own.endswith(".py") or not (flag or own.startswith("-")):
+            return
+        flag = own.startswith("-") and "=" not in own
+        if own.startswith("-"):
+            yield word, own.partition("=")[2] or (following.value if following is not None else "")
+
+
+def _otherwise(word: Because[str], wanted: Because[int], message: str, help_: str) -> Refusal:
     return refusal(
         "MLS012",
         message,
         word,
         others=((wanted, "what the plan counts on"),),
         note="the argument overrides the variable that describes the group, so other processes would train together",
-        help="remove the argument: `torchrun` reads the numbers from variables",
+        help=f"{help_}: `torchrun` reads the numbers from variables",
     )
