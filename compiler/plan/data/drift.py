@@ -50,7 +50,7 @@ class DriftPlan:
 
     @cached_property
     def seen(self) -> Because[int] | None:
-        """The number of predictions per window; None if it is unknown, or if nothing says of which service."""
+        """The number of predictions per window; None if it is unknown, or if nothing names the service."""
         service = self._service
         if service is None:
             return None
