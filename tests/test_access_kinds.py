@@ -107,6 +107,7 @@ PLACES: dict[str, Any] = {
     "BatchSource": ("features.views", {}),
     "FeatureTables": ("features.materialization.tables", {}),
     "Capture": ("monitoring.capture", {"id": "row", "by": "client"}),
+    "Checkpoints": ("training.checkpoints", {}),
     "OnlineLearning": ("retraining.online", {"algorithm": "trees", "command": ["learn"]}),
     "Adapter": ("model.llm.adapters", {"name": "de"}),
     "Retrieval": ("services.api.llm.retrieval", {"store": "qdrant", "embedder": "api"}),
