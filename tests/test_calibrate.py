@@ -154,9 +154,9 @@ SERVERS = [
     Server("h100", 1, "llama-3.1-8b", "fp8", "85%", "35%", Case(4000, 255, 8192, 256, 2), "both"),
     Server("h100", 4, "llama-3.1-70b", None, "65%", "55%", Case(3000, 399, 8192, 256, 0.8), "both"),
     Server("l4", 1, "llama-3.1-8b", None, "80%", "65%", Case(1500, 199, 2048, 256, 0.2), "both"),
-    Server("a100-80gb", 1, "llama-3.1-8b", None, "88%", "50%", Case(8000, 31, 8192, 256, 0.4), "compute"),
+    Server("a100-80gb", 1, "llama-3.1-8b", None, "88%", "50%", Case(8000, 31, 2048, 256, 0.4), "compute"),
     Server("h100", 1, "llama-3.1-8b", None, "60%", "50%", Case(200, 255, 8192, 256, 8), "memory"),
-    Server("a100-80gb", 1, "llama-3.1-8b", None, "75%", "50%", Case(8000, 0, 8192, 256, 0.4), "compute"),
+    Server("a100-80gb", 1, "llama-3.1-8b", None, "75%", "50%", Case(8000, 0, 2048, 256, 0.4), "compute"),
 ]
 
 

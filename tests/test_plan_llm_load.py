@@ -48,7 +48,7 @@ def cost(chat: ServicePlan) -> float:
 
 @pytest.mark.parametrize(
     ("accelerator", "devices", "mean", "peak"),
-    [("h100", 4, 2, 3), ("a100-40gb", 8, 2, 5), ("a100-80gb", 8, 2, 3)],
+    [("h100", 4, 2, 3), ("a100-40gb", 8, 2, 5), ("a100-80gb", 8, 2, 4)],
 )
 def test_more_devices_than_the_fewest_can_be_cheaper(
     tmp_path: Path, accelerator: str, devices: int, mean: int, peak: int

@@ -27,6 +27,14 @@ def found(spec: Path, text: str, id_: str = "MLS002") -> list[Any]:
     return [one for one in mlspec.lint(spec, today="2026-11-27") if one.id == id_]
 
 
+def test_trap_a_deadline_of_centuries(spec: Path) -> None:
+    """It was a traceback in the alert that waits for as long."""
+    slow = {"planning": {"download": "0.000000001 GB/s"}}
+    [one] = found(spec, minimal(platform=slow, release__artifact__size="40Gi"), "MLS008")
+    assert one.message.startswith("a new version would be ready after ")
+    assert one.help == "correct the `size` of the model, or the speeds under `platform.planning`"
+
+
 # Suppressions
 
 

@@ -132,6 +132,8 @@ class Maker(Shape):
         self.traffic = "gateway-api" if routed else self.pick(self.declared["traffic-providers"])
         self.canaries = self.rollouts != "none" and (not self.shadows or self.maybe(0.8))
         self.runtimes: dict[str, Any] = {}
+        self.format = ""
+        """The format of the release that was made last."""
         self.accelerators: dict[str, Any] = {}
         self.families: dict[str, Any] = {}
         self.called: str | None = None

@@ -20,6 +20,10 @@ SCHEMES = {"s3": "s3", "gs": "gcs", "azure": "azure", "https": "http", "hf": "hu
 """Where models are stored, and the access that reads them."""
 
 
+_BUCKETS = ("s3", "gs", "azure")
+"""Stores that give nothing to a download without an access."""
+
+
 def signature(maker: Maker, setup: str) -> dict[str, Any]:
     """Inputs and outputs of types that the runtime has."""
     dtypes = _able(setup, "DTYPES", "DATATYPES") or members("Input", "dtype")
@@ -105,9 +109,9 @@ def candidates(maker: Maker, metric: str, worse: float, better: float) -> list[d
 def release(maker: Maker, formats: Iterable[str], schemes: Iterable[str], metrics: dict[str, float]) -> dict[str, Any]:
     """A version in service; `schemes` are the places that it can be fetched from."""
     able = [scheme for scheme in schemes if scheme != "oci" or maker.kubernetes >= IMAGE_VOLUMES_FROM]
-    format_ = maker.pick(formats)
+    format_ = maker.format = maker.pick(formats)
     scheme = maker.pick([scheme for scheme in able if scheme != "https" or format_ not in _FOLDERS])
-    access = maker.use(SCHEMES[scheme]) if maker.maybe(0.5) else None
+    access = maker.use(SCHEMES[scheme]) if scheme in _BUCKETS or maker.maybe(0.5) else None
     made = _version(maker, "Release", format_, scheme, access, 7, metrics)
     earlier = [_version(maker, "Version", format_, scheme, access, n, metrics) for n in range(maker.pick((0, 0, 1, 2)))]
     if earlier:

@@ -99,6 +99,7 @@ def language_service(maker: Maker, server: Runtime, model: str, constraints: dic
         llm=maker.free(
             "ServingLlm",
             task=task,
+            texts=maker.pick((None, 8)) if reads else None,
             tokens={
                 "context": 4096,
                 **answer,
@@ -238,7 +239,9 @@ def _named_callers(maker: Maker) -> dict[str, Any] | None:
 
 
 def _resources(maker: Maker) -> dict[str, Any]:
-    accelerator = {"type": maker.accelerator(), "count": 1} if maker.maybe(0.2) else None
+    """Triton loads TensorRT on accelerators only, and OpenVINO on processors."""
+    wanted = maker.format == "tensorrt" or (maker.format != "openvino" and maker.maybe(0.2))
+    accelerator = {"type": maker.accelerator(), "count": 1} if wanted else None
     return maker.free("Resources", accelerator=accelerator, memory=maker.pick((None, "8Gi")))
 
 

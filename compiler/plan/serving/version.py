@@ -12,7 +12,7 @@ from functools import cached_property
 from ....schema.hardware import Bandwidth
 from ....schema.units import Duration, Memory
 from ...because import Because, decision
-from ...finding import refusal
+from ...finding import Refusal, refusal
 from ...system import Release, Shadow, Warmup
 from ..choose import assumed, count, or_else, readable
 from .disk import needed, written
@@ -32,6 +32,9 @@ DEVICE_START = Duration(30)
 
 LEAST_DEADLINE = 600
 """The default progress deadline of Kubernetes, in seconds."""
+
+LONGEST = 2**31 - 1
+"""The most seconds of such a deadline, an integer of 32 bits (k8s.io/api, apps/v1, `progressDeadlineSeconds`)."""
 
 
 class VersionPlan:
@@ -157,7 +160,10 @@ class VersionPlan:
         given = self.service.scope.system.rollout.progress_deadline
         if given.given is None:
             wait = self.service.scope.platform.planning.node_wait
-            return _progress_deadline(wait, self.fetch, self.start, self.service.runtime.least_startup)
+            found = _progress_deadline(wait, self.fetch, self.start, self.service.runtime.least_startup)
+            if found.value > LONGEST:
+                raise _never_ready(self.fetch, self.start)
+            return found
         if given.given.value <= self.until_ready.value:
             raise refusal(
                 "MLS008",
@@ -173,6 +179,17 @@ class VersionPlan:
     def settled(self) -> Because[int]:
         """Seconds that a replica must be ready before it counts as available."""
         return _settled(self.progress_deadline)
+
+
+def _never_ready(fetch: Because[Duration], start: Because[Duration]) -> Refusal:
+    return refusal(
+        "MLS008",
+        f"a new version would be ready after {readable(Duration(fetch.value.amount + start.value.amount))}",
+        fetch,
+        start,
+        note=f"Kubernetes waits for at most {LONGEST:,} seconds, which are 68 years",
+        help="correct the `size` of the model, or the speeds under `platform.planning`",
+    )
 
 
 @decision
