@@ -75,7 +75,7 @@ def test_every_scene_of_an_example_passes(folder: Path) -> None:
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("seed", [12, 5004, 5013])
+@pytest.mark.parametrize("seed", [5001, 5010, 5013])
 def test_every_scene_of_a_generated_system_passes(seed: int, tmp_path: Path) -> None:
     tool("promtool")
     for path, body in generated(seed).items():

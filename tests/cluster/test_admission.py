@@ -6,6 +6,7 @@ import copy
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from ..argo import with_workflows
 from ..support import ADOPTERS, EXAMPLES, objects
 from ..systems import generated
 from ..validation import pod_of
-from .api import ApiError, Object, path_of
+from .api import Api, ApiError, Object, path_of
 from .control_plane import wait
 from .ground import Ground, in_order
 from .proof import Proof
@@ -151,6 +152,21 @@ def test_every_object_is_admitted(ground: Ground, proof: Proof, systems: list[tu
     proof.row("Admission", COLUMNS, "objects applied strictly on the server", f"{count} of {len(systems)} systems", 0)
 
 
+UNSEEN = r"no PriorityClass with name|RuntimeClass \S+ not found"
+"""What the API server says of classes that its caches do not have yet (kubernetes, plugin/pkg/admission)."""
+
+
+def _admitted(api: Api, path: str, pod: Object) -> bool:
+    """Whether a pod is admitted; false while the API server has not yet noticed a class that was just created."""
+    try:
+        api.request("POST", path, pod, dryRun="All", fieldValidation="Strict")
+    except ApiError as error:
+        if re.search(UNSEEN, str(error)):
+            return False
+        raise
+    return True
+
+
 def test_every_pod_is_admitted_as_a_pod(ground: Ground, proof: Proof, systems: list[tuple[str, list[Object]]]) -> None:
     """Pod Security does not look into Rollouts and CronJobs; their pods would be refused later, and silently."""
     api, refused, count = ground.api, [], 0
@@ -162,7 +178,7 @@ def test_every_pod_is_admitted_as_a_pod(ground: Ground, proof: Proof, systems: l
             pod = _pod(body)
             ground.classes(pod)
             try:
-                api.request("POST", _pods(body), pod, dryRun="All", fieldValidation="Strict")
+                wait(partial(_admitted, api, _pods(body), pod), "the classes of the pod")
             except ApiError as error:
                 refused.append(f"{name}: {body['kind']} {body['metadata']['name']}: {error}")
     assert refused == []
