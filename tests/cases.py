@@ -14,7 +14,7 @@ from pathlib import Path
 
 import mlspec
 
-from .support import files
+from .support import ROOT, files
 
 __all__ = ["EXPECTED", "Expected", "seen"]
 
@@ -76,7 +76,7 @@ EXPECTED: Mapping[str, Expected] = {
 def seen(folder: Path, expected: Expected) -> tuple[bool, str]:
     """Whether all specs of a case are handled as expected, and what shows it."""
     if expected.played_by:
-        return True, f"played by {expected.played_by}"
+        return (ROOT / expected.played_by).is_file(), f"played by {expected.played_by}"
     said = [_of_spec(path, expected) for path in sorted(folder.glob("*.yaml"))]
     return bool(said) and all(good for good, _ in said), "; ".join(dict.fromkeys(text for _, text in said))
 
