@@ -148,28 +148,29 @@ def _same_folder(mine: Owner, claim: DeploymentClaim, other: _Known, *, apart: b
         (other.place or other.claim.at, f"the path of {them}"),
         "the folder has the files of at most one of them: the other one is never deployed, or both fight over the same "
         "objects and delete them for each other",
-        _own_path(claim, apart=apart),
+        _own_path(claim, {mine.environment, other.owner.environment}, apart=apart),
         (mine,) if apart else (other.owner, mine),
     )
 
 
-def _own_path(claim: DeploymentClaim, *, apart: bool) -> str:
+def _own_path(claim: DeploymentClaim, environments: set[str], *, apart: bool) -> str:
     """How to give it a path that no other environment has: where promotions write, or with what the path lacks."""
     wanted = ("{system}", "{environment}") if apart else ("{environment}",)
     if claim.promoted is not None and all(one in claim.promoted for one in wanted):
         path = claim.promoted
     else:
-        path = _with_names(claim.template, wanted)
+        path = _with_names(claim.template, environments, wanted)
     if path == claim.template:
         return "give each its own `path` under `platform.gitops`" + (", or rename one of the systems" if apart else "")
     return f'write `path: "{path}"` under `platform.gitops`'
 
 
-def _with_names(template: str, wanted: tuple[str, ...]) -> str:
-    """A template with the names that it lacks; that of the environment is the last one."""
+def _with_names(template: str, environments: set[str], wanted: tuple[str, ...]) -> str:
+    """A template with the names that it lacks. That of the environment replaces a step that is one, or comes last."""
     steps = [step for step in template.split("/") if step not in ("", ".")]
     if "{environment}" not in template:
-        steps.append("{environment}")
+        named = ["{environment}" if step in environments else step for step in steps]
+        steps = named if named != steps else [*steps, "{environment}"]
     if "{system}" in wanted and "{system}" not in template:
         steps.insert(next(at for at, step in enumerate(steps) if "{environment}" in step), "{system}")
     return "/".join(steps)
