@@ -953,7 +953,8 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "Auth": {
         "issuer": ('issuer', 'required', ('scalar', 'url', ''), None, ''),
-        "audiences": ('audiences', 'list', ('list', ('scalar', 'text', ''), ''), None, ''),
+        "audiences": ('audiences', 'required', ('list', ('scalar', 'text', ''), '', 1), None, ''),
+        "keys": ('keys', 'required', ('scalar', 'url', ''), None, ''),
     },
     "Caller": {
         "namespace": ('namespace', 'required', ('scalar', 'name', ''), None, ''),
@@ -1704,6 +1705,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "mirroring": ('mirroring', 'default', ('enum', ('percent', 'all', 'none')), 'percent', 'standard since Gateway API 1.3'),
         "grpc": ('grpc', 'default', ('enum', ('any', 'https', 'none')), 'any', 'standard since Gateway API 1.1'),
         "objects": ('objects', 'default', ('enum', ('none', 'gke', 'alb', 'lattice')), 'none', 'most implementations follow the readiness of pods'),
+        "tokens": ('tokens', 'default', ('enum', ('none', 'envoy')), 'none', 'the Gateway API has none'),
         "checked": ('checked', 'optional', ('scalar', 'date', ''), None, ''),
         "source": ('source', 'optional', ('scalar', 'url', ''), None, ''),
     },

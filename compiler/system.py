@@ -1549,12 +1549,13 @@ class Endpoint(Part):
 
 
 class Auth(Part):
-    """Authentication at the gateway."""
+    """Authentication at the gateway: callers send a JSON Web Token."""
 
-    __slots__ = fields = ("issuer", "audiences",)
+    __slots__ = fields = ("issuer", "audiences", "keys",)
 
     issuer: Because[str]
     audiences: tuple[Because[str], ...]
+    keys: Because[str]
 
 
 class Caller(Part):
@@ -2808,7 +2809,7 @@ class OrchestrationCapability(Part):
 class GatewayCapability(Part):
     """What an implementation of the Gateway API supports, and where its proxies run."""
 
-    __slots__ = fields = ("data_plane", "namespace", "labels", "cidrs", "missing", "timeouts", "longest", "mirroring", "grpc", "objects", "checked", "source",)
+    __slots__ = fields = ("data_plane", "namespace", "labels", "cidrs", "missing", "timeouts", "longest", "mirroring", "grpc", "objects", "tokens", "checked", "source",)
 
     data_plane: Because[Literal['gateway-namespace', 'namespace', 'outside', 'node']]
     namespace: Because[str] | None
@@ -2820,6 +2821,7 @@ class GatewayCapability(Part):
     mirroring: Because[Literal['percent', 'all', 'none']]
     grpc: Because[Literal['any', 'https', 'none']]
     objects: Because[Literal['none', 'gke', 'alb', 'lattice']]
+    tokens: Because[Literal['none', 'envoy']]
     checked: Because[str] | None
     source: Because[str] | None
 

@@ -9,7 +9,7 @@ from ...schema.units import Duration
 from ..because import Because, because, fixed
 from ..finding import Refusal, refusal
 from ..record import Record
-from ..system import Gateway, GatewayCapability
+from ..system import Auth, Gateway, GatewayCapability
 from ..words import listing
 from .serving.facts import ServiceFacts
 from .serving.probing import Checked, checked
@@ -154,6 +154,24 @@ class GatewayPlan:
             note="a request that hangs would occupy a replica until its caller gives up",
             help="leave it out, and set a deadline in the client"
             + ("" if grpc else f", or use a gateway that enforces it: {self._able(grpc=False)}"),
+        )
+
+    @cached_property
+    def tokens(self) -> Auth | None:
+        """What the tokens of requests must say; None if every request passes. Refuses what it ignores."""
+        asked, provider = self._service.part.endpoint.auth, self.provider
+        if asked is None or self.entry.tokens.value != "none":
+            return asked
+        known = self._service.scope.platform.providers.gateway
+        raise refusal(
+            "MLS012",
+            f"mlspec cannot make `{provider.value}` check tokens",
+            asked,
+            label="requested here",
+            others=((provider, "the gateway provider"),),
+            note="the gateway would pass on every request, with or without a token",
+            help="remove `auth` and check tokens elsewhere, or use a gateway for which mlspec writes the policy: "
+            + listing(name for name, one in known.items() if one.tokens.value != "none"),
         )
 
     def _able(self, *, grpc: bool) -> str:

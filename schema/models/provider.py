@@ -185,6 +185,11 @@ class GatewayCapability(Section):
         "The objects of its own that each Service needs.",
         "most implementations follow the readiness of pods",
     )
+    tokens: Literal["none", "envoy"] = default(
+        "none",
+        "The objects that make it check the tokens of requests.",
+        "the Gateway API has none",
+    )
     checked: Date | None = optional("When these facts were last verified.")
     source: Url | None = optional("The source of these facts.")
 

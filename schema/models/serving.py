@@ -114,10 +114,11 @@ class Caller(Section):
 
 
 class Auth(Section):
-    """Authentication at the gateway."""
+    """Authentication at the gateway: callers send a JSON Web Token."""
 
-    issuer: Url = required("The token issuer.")
-    audiences: list[Text] = listed("The accepted token audiences.")
+    issuer: Url = required("Who issues the tokens: exactly their `iss` claim.")
+    audiences: list[Text] = required("The accepted audiences; a token names one in its `aud` claim.", min_length=1)
+    keys: Url = required("Where the issuer publishes its keys: the `jwks_uri` of its OpenID configuration.")
 
 
 class Endpoint(Section):
@@ -134,7 +135,7 @@ class Endpoint(Section):
     response_size: Memory | None = optional(
         "The mean size of a response. With `platform.prices.egress`, the bill includes what leaves through the gateway."
     )
-    auth: Auth | None = optional("Authentication at the gateway.")
+    auth: Auth | None = optional("Authentication at the gateway. If omitted, it passes every request on.")
     callers: list[Caller] = listed("Callers that may bypass the gateway.")
     through_gateway: Percent | None = derived(
         "The share of requests that arrive through the gateway; 0% for a service without a route. A canary and a "

@@ -19,12 +19,15 @@ from ...compiler.system import ShadowStage
 from ...schema.units import Duration, Percent
 from .. import naming
 from ..providers import Moving, TrafficProvider
-from . import alb, gke, lattice
+from . import alb, envoy, gke, lattice
 
 __all__ = ["PROVIDER"]
 
 OBJECTS = {"gke": gke, "alb": alb, "lattice": lattice}
 """The modules that write what some gateways need for each Service, by `objects` in their catalog entries."""
+
+TOKENS = {"envoy": envoy}
+"""The modules that make gateways check tokens, by `tokens` in their catalog entries."""
 
 
 def route(service: ServicePlan) -> Iterator[Artifact]:
@@ -54,9 +57,17 @@ def route(service: ServicePlan) -> Iterator[Artifact]:
     sources = (kind, service.part.own_name, service.part.mode, service.runtime_name, service.gateway.provider)
     why = because(kind.value, "the gateway routes requests to the service", *sources)
     yield Artifact(path=naming.path_of(plan, "rollout", kind.value, service.name), body=body, why=why)
-    own = OBJECTS.get(service.gateway.entry.objects.value)
-    if own is not None and service.arrival.by_gateway.value:
+    if service.arrival.by_gateway.value:
+        yield from _own_objects(service)
+
+
+def _own_objects(service: ServicePlan) -> Iterator[Artifact]:
+    """The objects that only this product reads."""
+    own, asked = OBJECTS.get(service.gateway.entry.objects.value), service.gateway.tokens
+    if own is not None:
         yield from own.objects(service)
+    if asked is not None:
+        yield from TOKENS[service.gateway.entry.tokens.value].objects(service, asked)
 
 
 def moving(service: ServicePlan) -> Iterator[Moving]:
@@ -245,6 +256,6 @@ PROVIDER = TrafficProvider(
     kinds={
         "HTTPRoute": Kind(check=_resolved),
         "GRPCRoute": Kind(check=_resolved),
-        **{kind: entry for own in OBJECTS.values() for kind, entry in own.KINDS.items()},
+        **{kind: entry for own in (*OBJECTS.values(), *TOKENS.values()) for kind, entry in own.KINDS.items()},
     },
 )

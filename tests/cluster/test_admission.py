@@ -54,15 +54,15 @@ CONTROLS: dict[str, Object] = {
 }
 
 
-CLOUDS = ("networking.gke.io/", "gateway.k8s.aws/", "application-networking.k8s.aws/")
-"""The APIs of the gateways of clouds, which the ground does not serve; `tests/crds` has their fields."""
+GATEWAYS = ("networking.gke.io/", "gateway.k8s.aws/", "application-networking.k8s.aws/", "gateway.envoyproxy.io/")
+"""The APIs of gateway products, which the ground does not serve; `tests/crds` has their fields."""
 
 
 def bodies(result: Result, folder: Path) -> list[Object]:
     """What an API server gets of a compiled system, and of its runs."""
     made = [body for body in objects(result) if body["kind"] not in ("Application", "Kustomization")]
     made += [*train_jobs(made, folder), *workflows(made)]
-    return [body for body in made if not str(body["apiVersion"]).startswith(CLOUDS)]
+    return [body for body in made if not str(body["apiVersion"]).startswith(GATEWAYS)]
 
 
 def train_jobs(made: list[Object], folder: Path) -> Iterator[Object]:

@@ -223,10 +223,12 @@ def _endpoint(maker: Maker, name: str, protocol: str | None) -> dict[str, Any]:
     """With a host that no other service has, or its own below the gateway's domain, and a timeout that is enforced."""
     enforced = maker.behind.get("timeouts") != "none" and protocol != "grpc"
     callers = [maker.free("Caller")] if maker.network and maker.maybe(0.5) else None
+    checked = maker.behind.get("tokens", "none") != "none" and maker.maybe(0.5)
     return maker.free(
         "Endpoint",
         hosts=maker.pick((None, [f"{name}.example.com"])),
         timeout=maker.pick((None, "15s", "300s")) if enforced else None,
+        auth=maker.free("Auth") if checked else None,
         callers=callers,
         responseSize=maker.pick((None, "4Ki")),  # larger ones cost more than the budget
         throughGateway="90%" if callers or maker.called is None else maker.pick((None, "100%")),  # others may call it

@@ -44,7 +44,7 @@ WRITTEN: dict[str, object] = {
   (6, 0, 6, 7, 'checked', True): (6, 9, 6, 19, '2026-11-27', True),
   (7, 0, 7, 6, 'source', True): (7, 8, 7, 90, 'https://github.com/projectcontour/contour/blob/main/examples/contour/03-envoy.yaml', True),
  }),
- "providers/gateway/envoy-gateway": (2, 0, 10, 0, {
+ "providers/gateway/envoy-gateway": (2, 0, 11, 0, {
   (2, 0, 2, 9, 'dataPlane', True): (2, 11, 2, 20, 'namespace', True),
   (3, 0, 3, 9, 'namespace', True): (3, 11, 3, 31, 'envoy-gateway-system', True),
   (4, 0, 4, 6, 'labels', True): (5, 2, 8, 0, {
@@ -52,8 +52,9 @@ WRITTEN: dict[str, object] = {
    (6, 2, 6, 29, 'app.kubernetes.io/component', True): (6, 31, 6, 36, 'proxy', True),
    (7, 2, 7, 30, 'app.kubernetes.io/managed-by', True): (7, 32, 7, 45, 'envoy-gateway', True),
   }),
-  (8, 0, 8, 7, 'checked', True): (8, 9, 8, 19, '2026-11-27', True),
-  (9, 0, 9, 6, 'source', True): (9, 8, 9, 83, 'https://gateway.envoyproxy.io/docs/tasks/operations/gateway-namespace-mode/', True),
+  (8, 0, 8, 6, 'tokens', True): (8, 8, 8, 13, 'envoy', True),
+  (9, 0, 9, 7, 'checked', True): (9, 9, 9, 19, '2026-11-30', True),
+  (10, 0, 10, 6, 'source', True): (10, 8, 10, 83, 'https://gateway.envoyproxy.io/docs/tasks/operations/gateway-namespace-mode/', True),
  }),
  "providers/gateway/generic": (1, 0, 4, 0, {
   (1, 0, 1, 9, 'dataPlane', True): (1, 11, 1, 28, 'gateway-namespace', True),
