@@ -254,6 +254,34 @@ def test_unproven_capacity_says_what_to_measure(fragment: str, said: str | None,
 
 
 @pytest.mark.parametrize(
+    ("bound", "serving", "needed"),
+    [
+        ("100ms", "serviceTime: {mean: 20ms}", 16),  # 50/s - x >= ln(100) / 0.1 s, so x <= 3.9/s, and 60 / 3.9 = 15.2
+        ("105ms", "serviceTime: {mean: 20ms}", 10),  # x <= 6.1/s; 1.2 busy slots of 10
+        ("109ms", "serviceTime: {mean: 20ms}", None),  # x <= 7.8/s, so 8 replicas, which are 15% busy
+        ("10ms", "serviceTime: {mean: 2ms}", None),  # x <= 39/s, so 2 replicas, although they are 6% busy
+        ("100ms", "serviceTime: {mean: 20ms, p99: 40ms}", None),
+        ("100ms", "serviceTime: {mean: 20ms, p995: 90ms}", None),
+        ("100ms", "serviceTime: {mean: 20ms}, replicas: {min: 2, max: 20}", None),
+    ],
+)
+def test_trap_most_replicas_were_for_unmeasured_slow_requests(
+    bound: str, serving: str, needed: int | None, tmp_path: Path
+) -> None:
+    found = findings(tmp_path, "MLS410", f"constraints: {{latency: {{p99: {bound}}}}}\nserving: {{{serving}}}")
+    said = [f"most of the {needed} replicas are for slow requests that were never measured"] * (needed is not None)
+    assert [one.message for one in found] == said
+
+
+def test_the_budget_needs_a_measurement_before_other_devices(tmp_path: Path) -> None:
+    costly = "constraints: {latency: {p99: 100ms}, budget: 1 USD/month}\nserving: {serviceTime: {mean: 20ms%s}}"
+    known = findings(tmp_path, "MLS405", costly % ", p99: 40ms")
+    [found] = findings(tmp_path, "MLS405", costly % "")
+    assert found.help.startswith("measure the slow requests, too (`serviceTime.p99`)")
+    assert [one.help for one in known if "slow requests" in one.help] == []
+
+
+@pytest.mark.parametrize(
     ("serving", "fires"),
     [
         ("serviceTime: {mean: 2ms, at: 4}, batching: {maxSize: 5, maxDelay: 5ms}", True),

@@ -102,10 +102,38 @@ def test_types_of_other_tools_are_known(written: str, said: str) -> None:
     assert only(model__signature__inputs=[{"name": "x", "dtype": written}]).help == said
 
 
-def test_the_types_that_are_meant_are_types_of_the_language() -> None:
-    dtypes = set(OBJECTS["Input"]["dtype"][2][1])
-    assert {one for meant in VALUES.values() for one in meant} <= dtypes
-    assert not set(VALUES) & dtypes
+def test_the_words_that_are_meant_are_words_of_one_field() -> None:
+    """A word that is one of another field's may be no word of the same field."""
+    fields = [set(OBJECTS[name][key][2][1]) for name, key in WORDS]
+    for word, meant in VALUES.items():
+        [of] = [field for field in fields if set(meant) <= field]
+        assert word not in of
+
+
+WORDS = (("Input", "dtype"), ("Problem", "task"), ("CustomMetric", "direction"), ("BusinessMetric", "direction"))
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "said"),
+    [
+        ("problem__task", "speech-recognition", "write `generation`"),
+        ("problem__task", "translation", "write `generation`"),
+        ("problem__task", "outlier-detection", "write `anomaly-detection`"),
+        ("metrics", {"word_error_rate": {"direction": "decrease"}}, "write `minimize`"),
+        ("problem__businessMetric", {"name": "minutes", "direction": "minimize"}, "write `decrease`"),
+    ],
+)
+def test_words_of_other_tools_and_fields_are_known(section: str, value: object, said: str) -> None:
+    assert only(**{section: value}).help == said
+
+
+def test_trap_the_metric_of_a_gate_has_an_effect_without_training() -> None:
+    """The help was to remove it, which the gate then missed."""
+    spec = minimal(
+        metrics={"word_error_rate": {"direction": "minimize"}},
+        evaluation={"primary": "word_error_rate", "gates": [{"metric": "word_error_rate", "max": 0.1}]},
+    )
+    assert [one.message for one in mlspec.lint(mlspec.load(text=spec)) if one.id == "MLS012"] == []
 
 
 PLACES = {
@@ -114,6 +142,7 @@ PLACES = {
     "ModelLlm": "model__llm",
     "Rollout": "rollout",
     "Metadata": "metadata",
+    "Problem": "problem",
     "Alerts": "monitoring__alerts",
     "Artifact": "release__artifact",
     "Batching": "serving__batching",

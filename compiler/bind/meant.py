@@ -36,6 +36,10 @@ KEYS: dict[str, dict[str, str]] = {
         "replicas over nodes and zones by itself",
         "volumeMounts": "write them as `volumes: {rules: {configMap: rules, path: /etc/rules}}` under `serving` or "
         "`training`; the model gets its own volume",
+        **dict.fromkeys(
+            ("health", "healthCheck", "livenessProbe", "readinessProbe", "startupProbe"),
+            "write `container: {probes: {readiness: {path: /healthz}}}` under `serving`",
+        ),
         "annotations": "write those of pods as `podAnnotations: {example.com/team: risk}`",
         **dict.fromkeys(("ttft", "timeToFirstToken"), "write `firstToken: {p95: ...}` under `constraints`"),
         **dict.fromkeys(("tpot", "itl", "timePerOutputToken"), "write `interToken: {p95: ...}` under `constraints`"),
@@ -66,6 +70,11 @@ KEYS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("strategy", "steps", "canary"), "write `stages: [{canary: {steps: [5%, 25%, 50%]}}]`"),
         "blueGreen": "write `stages: [{blueGreen: {...}}]`",
         "shadow": "write `stages: [{shadow: {duration: 24h}}]`",
+    },
+    "Problem": {
+        **dict.fromkeys(
+            ("baseline", "baselines"), "write it under `model`, as `candidates: [{name: ..., role: naive}]`"
+        ),
     },
     "Metadata": {
         "team": "write `owner`",
@@ -107,8 +116,17 @@ VALUES: dict[str, tuple[str, ...]] = {
     "object": ("string", "category"),
     "datetime": ("timestamp",),
     "binary": ("bytes",),
+    "classification": ("binary-classification", "multiclass-classification", "multilabel-classification"),
+    "time-series": ("forecasting",),
+    **dict.fromkeys(("detection", "outlier-detection", "novelty-detection"), ("anomaly-detection",)),
+    **dict.fromkeys(("chat", "text-generation", "summarization", "translation"), ("generation",)),
+    **dict.fromkeys(("transcription", "speech-recognition", "speech-to-text"), ("generation",)),
+    **dict.fromkeys(("decrease", "lower", "min"), ("minimize",)),
+    **dict.fromkeys(("increase", "higher", "max"), ("maximize",)),
+    "minimize": ("decrease",),
+    "maximize": ("increase",),
 }
-"""Names of data types in other tools, and those that they can mean here."""
+"""Words of other tools, and of other fields, and what they can mean here."""
 
 _FAMILIES = (("bf", "bfloat"), ("fp", "float"), ("uint", "uint"), ("int", "int"))
 """Beginnings of the names of sized types in Triton, ONNX, and other formats."""

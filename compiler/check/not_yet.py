@@ -48,6 +48,7 @@ READ_BY_STAGES: tuple[str, ...] = (
     "features.entities",  # only say what models read: rules hold it against their signatures, and the catalog of
     "features.views",  # features lists it
     "constraints.accelerators",
+    "metrics.* if evaluation",  # without training, only rules read the gates
     "metrics.* if monitoring.rules",  # a bound states its own side, and needs no range
     "metrics.* if monitoring.quality",
     "metrics.* if success",  # the metric may be for what is not supported yet, which has a warning

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ....schema.units import Cores, Duration
+from ....schema.units import Cores, Duration, Rate
 from ...because import Because, first
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
 from ...plan.choose import count, number, percentiles
 from ...plan.service import ServicePlan
-from ...plan.serving.capacity import carrying
+from ...plan.serving.capacity import carrying, for_a_guess
 from ...plan.training.comparison import at_least_takes
 from ...system import Batching, MLSystem
 from ..lint import rule
@@ -173,7 +173,10 @@ def unproven(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     for service in plan.online.values():
         given, rate = service.part.replicas, first(service.traffic("peak"), service.traffic("mean"))
         derived = given.min.given is None or given.max.given is None
-        if derived and rate is not None and service.needed(rate) is None:
+        if not derived or rate is None:
+            continue
+        yield from _for_a_guess(service, rate)
+        if service.needed(rate) is None:
             yield finding(
                 "MLS410",
                 f"the service time is not set, so it is unclear how many replicas can serve {rate.value}",
@@ -183,6 +186,22 @@ def unproven(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
                 help="load-test one replica at the concurrency that it should handle, and write the result, such as "
                 "`serviceTime: {mean: 9ms, at: 4, p995: 20ms}`",
             )
+
+
+def _for_a_guess(service: ServicePlan, peak: Because[Rate]) -> Iterator[Diagnostic]:
+    """Replicas for a tail of the service time that was never measured: the plan assumes the most cautious one."""
+    demand, needed = service.demand, service.for_peak
+    if demand is None or not for_a_guess(float(peak.value), demand, needed.value):
+        return
+    mean = demand.service
+    yield finding(
+        "MLS410",
+        f"most of the {needed.value} replicas are for slow requests that were never measured",
+        mean,
+        others=((peak, f"keeps {demand.busy(float(peak.value), needed.value):.0%} of their slots busy"),),
+        note=f"the plan assumes an exponential distribution: {demand.promises.work.reason}",
+        help=f"load-test one replica, and write its p99, too: `serviceTime: {{mean: {mean.value}, p99: ...}}`",
+    )
 
 
 @rule("MLS411", "warning", "services.*.serviceTime.at", "services.*.batching", "services.*.resources.cpu")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from ...because import first
 from ...plan import Plan
 from ...plan.budget.prices import MONTH
 from ...plan.choose import count, number
+from ...plan.serving.capacity import for_a_guess
 
 if TYPE_CHECKING:
     from ...plan.budget.cost import Share
@@ -47,6 +49,9 @@ def _ways(plan: Plan, online: OnlineCost) -> list[str]:
         rate = "mean rate" if service.for_trough is None else "trough"
         enough = f"the {count(needed, 'replica')} that the {rate} needs"
         ways.append(f"lower `replicas.min` from {least.value} to {enough}")
+    peak, demand = first(service.traffic("peak"), service.traffic("mean")), service.demand
+    if peak is not None and demand is not None and for_a_guess(float(peak.value), demand, service.for_peak.value):
+        ways.append("measure the slow requests, too (`serviceTime.p99`)")
     if service.devices is not None:
         bits = model.optimization.quantization if model.optimization is not None else None
         if service.is_language_model and bits is None:

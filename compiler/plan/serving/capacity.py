@@ -97,6 +97,10 @@ class Demand(Row):
         """The Erlangs of a rate per second."""
         return rate * float(self.service.value)
 
+    def busy(self, rate: float, replicas: int) -> float:
+        """The share of the slots of replicas that a rate keeps busy."""
+        return self.load(rate) / (replicas * self.slots.value)
+
     def late(self, replicas: int, rate: float, promise: Promise) -> float:
         """The share of requests that replicas answer too late."""
         one = queue(self.queues.value, self.slots.value, replicas, self.load(rate))
@@ -120,6 +124,9 @@ STEPS = 50
 
 IDLE = 0.15
 """The utilization below which a plan says what would lower the number of replicas."""
+
+FEW = 4
+"""Replicas that are worth no measurement."""
 
 
 def _by_utilization(load: float, slots: int, care: Care) -> int:
@@ -175,7 +182,7 @@ def replicas(rate: Because[Rate], demand: Demand, availability: Because[Percent]
     """
     by_load, said = _by_load(rate, demand, care)
     chosen, why = _by_loss(by_load, availability, care)
-    use = demand.load(float(rate.value)) / (chosen * demand.slots.value)
+    use = demand.busy(float(rate.value), chosen)
     busy = f"{use:.0%}" if use >= 0.005 else "less than 1%"
     what = f"{count(chosen, 'replica')}, {busy} busy"
     return chosen, f"{'; '.join(said)}; {why}: {what}{_idle(use, by_load, demand, chosen)}"
@@ -195,9 +202,13 @@ def _idle(use: float, by_load: int, demand: Demand, chosen: int) -> str:
     """What would lower the number, if promises rather than the load require it."""
     if use >= IDLE or by_load <= 2 or chosen <= 2:
         return ""
-    known = demand.promises.work
-    measure = "" if known.value.spread is not None else "; a measured `serviceTime.p995` may lower this"
-    return f" because of the bound: {known.reason}{measure}"
+    measure = "" if demand.promises.measured else "; a measured `serviceTime.p995` may lower this"
+    return f" because of the bound: {demand.promises.work.reason}{measure}"
+
+
+def for_a_guess(rate: float, demand: Demand, chosen: int) -> bool:
+    """Whether replicas are mostly idle at a rate, for a tail of the service time that was never measured."""
+    return chosen > FEW and demand.busy(rate, chosen) < IDLE and not demand.promises.measured
 
 
 @decision

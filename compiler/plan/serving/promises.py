@@ -62,6 +62,11 @@ class Promises(Row):
     """What hops and lookups take of every bound."""
 
     @property
+    def measured(self) -> bool:
+        """Whether more than the mean of the work is known."""
+        return self.work.value.spread is not None
+
+    @property
     def waits(self) -> float:
         """The wait for the batch, with hops and lookups, in seconds."""
         delays = (*self.hops, *((self.delay,) if self.delay is not None else ()))
