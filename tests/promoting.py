@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -45,6 +49,9 @@ METRICS = {
     "segments": {"country": {"DE": {"recall": {"value": 0.74, "samples": 61000, "events": 5300}}}},
 }
 
+BARE = Path("remote/acme/fraud.git")
+"""The repository below the folder of a test."""
+
 IDENTITY = {
     "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b",
     "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b",
@@ -72,41 +79,52 @@ def live(version: str = "14", digest: str = "1" * 64) -> dict[str, Any]:
     return release
 
 
+@cache
+def seeded(made: str) -> Path:
+    """A folder with a bare repository of a system, and with the checkout that it was pushed from. Tests copy it."""
+    folder = Path(mkdtemp(prefix="mlspec-seeded-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    bare, work = folder / BARE, folder / "seed"
+    bare.mkdir(parents=True)
+    git("init", "-q", "--bare", "-b", "main", ".", cwd=bare)
+    system = work / "systems" / "fraud"
+    (system / "releases").mkdir(parents=True)
+    git("init", "-q", "-b", "main", ".", cwd=work)
+    (work / "mlspec.platform.yaml").write_text(dumped(PLATFORM))
+    (system / "mlspec.yaml").write_text(made)
+    head = {"apiVersion": "mlspec/v1", "kind": "Release", "system": "fraud", "environment": "default"}
+    (system / "releases" / "default.yaml").write_text(dumped({**head, "release": live()}))
+    ran = run("compile", system / "mlspec.yaml")
+    assert ran.status == 0, ran.err
+    push(work, bare, "start")
+    return folder
+
+
+def push(work: Path, bare: Path, message: str) -> None:
+    """Commit all that a checkout has, and push it to the target branch."""
+    git("add", "--all", cwd=work)
+    git("commit", "-q", "-m", message, cwd=work)
+    git("push", "-q", bare, "HEAD:main", cwd=work)
+
+
 class Place:
     """A bare repository, and the folders of a run."""
 
     def __init__(self, folder: Path, made: dict[str, Any] | None = None, **promote: object) -> None:
         self.folder = folder
-        self.bare = folder / "remote" / "acme" / "fraud.git"
+        self.bare = folder / BARE
         self.made = made if made is not None else spec()
         self.settings = {
             "via": "push", "url": str(self.bare), "branch": "main", "path": "systems/fraud/mlspec.yaml", **promote,
         }  # fmt: skip
-        self._seed()
+        shutil.copytree(seeded(dumped(self.made)), self.folder, dirs_exist_ok=True)
         self.write("training.json", self.config())
         self.write("gate/verdict.json", VERDICT)
         self.write("register/release.json", RELEASE)
         self.write("evaluate/metrics.json", METRICS)
 
-    def _seed(self) -> None:
-        self.bare.mkdir(parents=True)
-        git("init", "-q", "--bare", "-b", "main", ".", cwd=self.bare)
-        work = self.folder / "seed"
-        system = work / "systems" / "fraud"
-        (system / "releases").mkdir(parents=True)
-        git("init", "-q", "-b", "main", ".", cwd=work)
-        (work / "mlspec.platform.yaml").write_text(dumped(PLATFORM))
-        (system / "mlspec.yaml").write_text(dumped(self.made))
-        head = {"apiVersion": "mlspec/v1", "kind": "Release", "system": "fraud", "environment": "default"}
-        (system / "releases" / "default.yaml").write_text(dumped({**head, "release": live()}))
-        ran = run("compile", system / "mlspec.yaml")
-        assert ran.status == 0, ran.err
-        self.commit(work, "start")
-
     def commit(self, work: Path, message: str) -> None:
-        git("add", "--all", cwd=work)
-        git("commit", "-q", "-m", message, cwd=work)
-        git("push", "-q", self.bare, "HEAD:main", cwd=work)
+        push(work, self.bare, message)
 
     def change(self, name: str, content: str | None, message: str = "a change") -> None:
         """Change a file on the target branch, as someone else does."""
