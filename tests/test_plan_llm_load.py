@@ -39,7 +39,7 @@ def contracts(*allowed: str, count: int | None = None, **changes: object) -> dic
 
 def cost(chat: ServicePlan) -> float:
     """The mean hourly cost of the replicas over a day."""
-    devices, device = chat.devices, chat.hardware.device
+    devices, device = chat.devices, chat.device
     assert devices is not None
     assert device is not None
     assert device.price is not None

@@ -202,7 +202,7 @@ def _bfloat16(service: ServicePlan) -> Iterator[Diagnostic]:
     devices = service.devices
     if devices is None:
         return
-    device = service.hardware.device
+    device = service.device
     if device is None or device.bfloat16.value or service.hardware.model is None:
         return
     yield finding(

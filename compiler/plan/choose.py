@@ -14,6 +14,8 @@ from ..system import Latency
 __all__ = [
     "assumed",
     "count",
+    "counted",
+    "gibibytes",
     "number",
     "or_else",
     "percentiles",
@@ -67,6 +69,16 @@ def number(value: float) -> str:
 def significant(value: float, digits: int) -> str:
     """A number with some significant digits, and never with an exponent: `0.0000123`."""
     return plain(Decimal(f"{value + 0.0:.{digits}g}")) if math.isfinite(value) else str(value)
+
+
+def counted(amount: float) -> str:
+    """A parameter count in the short form of model names: `8.03B`."""
+    return f"{number(amount / 1e9)}B" if amount >= 1e9 else f"{number(amount / 1e6)}M"
+
+
+def gibibytes(amount: float) -> str:
+    """A number of bytes as GiB."""
+    return f"{amount / 2**30:,.2f} GiB"
 
 
 def count(value: int, what: str) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...plan import Plan
-from ...plan.choose import number
+from ...plan.choose import gibibytes, number
 from ...plan.data.fairness import GapSample
 from ...plan.data.samples import GateSample
-from ...plan.language_models.fit import gibibytes
 from ...plan.training.memory import training_memory
 from ...plan.training.search import odds_of_the_best
 from .line import Line

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from ...because import text
 from ...plan import Plan
-from ...plan.choose import seconds
-from ...plan.language_models.fit import gibibytes
+from ...plan.choose import gibibytes, seconds
 from ...plan.service import ServicePlan
 from .line import Line, percent
 

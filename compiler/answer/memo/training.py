@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from ....schema.units import Duration
 from ...plan import Plan
 from ...plan.budget.training import choice, operations, reached
-from ...plan.choose import seconds
-from ...plan.language_models.fit import gibibytes
+from ...plan.choose import gibibytes, seconds
 from ...plan.scaling.headroom import left
 from ...plan.training.speed import said_operations
 from .line import Line, percent

@@ -9,6 +9,7 @@ from ....schema.units import Memory
 from ...because import Because
 from ...diagnostics import Diagnostic
 from ...finding import finding
+from ...plan.accelerators import called
 from ...plan.service import ServicePlan
 from ...plan.serving.files import ModelFiles
 from ...record import Record
@@ -43,7 +44,7 @@ class Held(Record):
 
 def larger_than_memory(service: ServicePlan) -> Iterator[Diagnostic]:
     """The versions whose files certainly do not fit, of a model whose weights are not known."""
-    devices, device = service.devices, service.hardware.device
+    devices, device = service.devices, service.device
     if devices is None or device is None or device.memory is None:
         return
     for version in service.versions:
@@ -51,8 +52,6 @@ def larger_than_memory(service: ServicePlan) -> Iterator[Diagnostic]:
         held = _held(service, version.files, size) if size is not None else None
         if size is None or held is None or held.least <= _room(device, devices.count.value, held):
             continue
-        from ...plan.language_models.accelerator import called
-
         have = "has" if devices.count.value == 1 else "have"
         each = "" if devices.count.value == 1 else " each"
         yield finding(
@@ -89,8 +88,6 @@ def _room(device: Accelerator, count: int, held: Held) -> float:
 
 def _larger(service: ServicePlan, present: Accelerator, held: Held) -> Iterator[str]:
     """Fewer instances, or the cheapest accelerator with enough memory whose nodes are known."""
-    from ...plan.language_models.accelerator import called
-
     devices, memory = service.devices, present.memory
     assert devices is not None
     assert memory is not None

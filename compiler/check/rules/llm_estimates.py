@@ -11,6 +11,8 @@ from ...because import Because
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
+from ...plan.accelerators import called
+from ...plan.choose import gibibytes
 from ...plan.service import ServicePlan
 from ...system import MLSystem
 from ..lint import rule
@@ -84,7 +86,7 @@ def too_slow(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa: ARG
             yield finding(
                 "MLS422",
                 f"`{service.model.value}` cannot keep a latency bound on "
-                f"{_on(devices.count.value, devices.type.value)}",
+                f"{called(devices.count.value, devices.type.value)}",
                 *service.latency_of_tokens,
                 *service.latency_bounds,
                 others=((devices.type, "the accelerator"),),
@@ -233,7 +235,7 @@ def _step(service: ServicePlan) -> tuple[Because[int] | None, float, str]:
     """The tokens of a step, where the spec has them, and why they are as many otherwise."""
     from ...plan.language_models.speed import usual_chunk
 
-    chunk, device = service.hardware.prompt_chunk, service.hardware.device
+    chunk, device = service.hardware.prompt_chunk, service.device
     if chunk is not None:
         return chunk, chunk.value, ""
     if device is None or device.memory is None:
@@ -243,12 +245,4 @@ def _step(service: ServicePlan) -> tuple[Because[int] | None, float, str]:
 
 
 def _gibibytes(amount: Memory | int) -> str:
-    from ...plan.language_models.fit import gibibytes
-
     return gibibytes(float(amount.amount) if isinstance(amount, Memory) else amount)
-
-
-def _on(devices: int, name: str) -> str:
-    from ...plan.language_models.accelerator import called
-
-    return called(devices, name)

@@ -10,6 +10,7 @@ from ...because import Because, because
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
+from ...plan.accelerators import COUNTS, called, divides, shares
 from ...plan.service import ServicePlan
 from ...system import Accelerator, MLSystem
 from ..lint import rule
@@ -78,8 +79,6 @@ def does_not_fit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa:
 
 
 def _misfit(service: ServicePlan, fit: Fit) -> Diagnostic:
-    from ...plan.language_models.accelerator import called
-
     devices, context = service.devices, fit.model.context
     assert devices is not None
     asked = f"a context of {context.value:,} tokens" if context is not None else "even a single request"
@@ -104,8 +103,6 @@ def _ways_out(service: ServicePlan, fit: Fit) -> Iterator[str]:
 
     Slices exist only where a device has been partitioned, so they are proposed only where they are allowed.
     """
-    from ...plan.language_models.accelerator import COUNTS, called
-
     if fit.longest >= 1024:
         yield f"write `context: {2 ** int(math.log2(fit.longest))}` under `llm.tokens`"
     known = service.scope.platform.accelerators
@@ -190,8 +187,6 @@ def indivisible_heads(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # 
         fit, devices = service.hardware.fit if service.is_language_model else None, service.devices
         if fit is None or devices is None:
             continue
-        from ...plan.language_models.fit import divides, shares
-
         shape, count = fit.model.shape, devices.count
         if shares(shape, count.value):
             continue

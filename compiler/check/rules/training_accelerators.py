@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ...diagnostics import Diagnostic
 from ...finding import Refusal, finding
 from ...plan import Plan
+from ...plan.accelerators import called
 from ...plan.choose import number, readable, seconds
 from ...system import MLSystem
 from ..lint import rule
@@ -174,8 +175,6 @@ def _choice(plan: Plan) -> Choice | None:
 
 def _named(found: Choice) -> str:
     """The proposed accelerators in words."""
-    from ...plan.language_models.options import called
-
     return called(found.best.devices.value, found.best.name.value)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
+from ...plan.accelerators import called
+from ...plan.choose import gibibytes
 from ...system import MLSystem
 from ..lint import rule
 
@@ -42,7 +44,6 @@ def training_does_not_fit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """
     if system.training is None or system.training.resources.accelerator is None:
         return
-    from ...plan.language_models.fit import gibibytes
     from ...plan.training.memory import training_memory
 
     found = training_memory(plan)
@@ -66,7 +67,6 @@ def training_does_not_fit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
 def _fitting(plan: Plan) -> Iterator[str]:
     """The fewest devices of each allowed type that have the memory."""
     from ...plan.budget.training import fitting
-    from ...plan.language_models.options import called
 
     for name in plan.system.constraints.accelerators:
         devices = fitting(plan, name)

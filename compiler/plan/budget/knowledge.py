@@ -19,11 +19,11 @@ from ....schema.units import Count, Duration, Rate
 from ...because import Because, decision, first
 from ...system import Knowledge
 from ..choose import count, number, readable, seconds
-from ..language_models.tokens import Tokens
 from .prices import MONTH, money
 
 if TYPE_CHECKING:
     from .. import Plan
+    from ..language_models.tokens import Tokens
     from ..language_models.work import Work
     from ..service import ServicePlan
 
@@ -45,8 +45,7 @@ class KnowledgePlan:
 
     @property
     def _lengths(self) -> Tokens:
-        model = self.plan.system.models[self.service.model.value]
-        return Tokens(model, self.service.part, self.plan.platform, self.service.generates)
+        return self.service.hardware.tokens
 
     @property
     def retrieved(self) -> Because[int] | None:

@@ -21,9 +21,8 @@ from ....schema.units import Duration
 from ...because import Because, because, decision
 from ...row import Row
 from ...system import Accelerator
+from ..accelerators import COUNTS, called, unfit
 from ..choose import number
-from ..language_models.accelerator import COUNTS
-from ..language_models.options import called, unfit
 from ..training import options as each
 from ..training import speed
 from ..training.memory import needed, trained_shape

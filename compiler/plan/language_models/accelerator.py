@@ -16,21 +16,19 @@ from ....schema.units import Duration, Percent, Rate
 from ...because import Because, because, decision, first
 from ...finding import Refusal, refusal
 from ...system import Accelerator, AcceleratorRequest, Latency
+from ..accelerators import COUNTS, unfit
 from ..choose import percentiles
 from ..serving.day import average, follow
 from ..serving.facts import ServiceFacts
 from ..serving.hops import less
 from .fit import Fit, LanguageModel
 from .limits import Bounds, Targets
-from .options import Option, against, called, cost, picked, too_many, unfit
+from .options import Option, against, cost, picked, too_many
 from .proposals import Proposals
 from .speed import Speed
 from .tokens import Tokens
 
-__all__ = ["COUNTS", "Hardware", "called"]
-
-COUNTS = (1, 2, 4, 8)
-"""The possible device counts per replica: tensors split into powers of two, and most nodes have at most 8 devices."""
+__all__ = ["Hardware"]
 
 UNPROVEN = because(2, "two replicas, because the required rate or the speed of a replica is unknown")
 
@@ -70,23 +68,18 @@ class Hardware:
         return chosen
 
     @cached_property
-    def device(self) -> Accelerator | None:
-        """The entry of the accelerator in the catalog or the platform file."""
-        devices = self._service.devices
-        return self._service.scope.platform.accelerators[devices.type.value] if devices is not None else None
-
-    @cached_property
     def fit(self) -> Fit | None:
         """How a language model fits; None if its shape or the device memory is unknown."""
-        devices = self._service.devices
-        if devices is None or self.device is None:
+        devices, device = self._service.devices, self._service.device
+        if devices is None or device is None:
             return None
-        return self._fit(self.model, self.device, devices.count)
+        return self._fit(self.model, device, devices.count)
 
     @cached_property
     def speed(self) -> Speed | None:
         """How fast a language model is; None if the memory bandwidth or the compute rate is unknown."""
-        return self._speed(self.fit, self.device) if self.fit is not None and self.device is not None else None
+        fit, device = self.fit, self._service.device
+        return self._speed(fit, device) if fit is not None and device is not None else None
 
     @property
     def sequences(self) -> Because[int] | None:
@@ -150,7 +143,7 @@ class Hardware:
     def proposals(self) -> Proposals | None:
         """What would cost less; None if the planner does not estimate what the accelerators can do."""
         devices = self._service.devices
-        if devices is None or self.model is None or self.device is None or self._service.part.service_time is not None:
+        if devices is None or self.model is None or self._service.part.service_time is not None:
             return None
         return Proposals(
             self._service, self.model, self._option(self.model, devices.type, devices.count), self._options

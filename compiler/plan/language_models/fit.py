@@ -13,10 +13,10 @@ from functools import cached_property
 from ....schema.units import Memory, Percent
 from ...because import Because, because, decision
 from ...system import LlmShape
-from ..choose import assumed, count, number
+from ..choose import assumed, count, counted, gibibytes
 from .tokens import Tokens
 
-__all__ = ["Fit", "LanguageModel", "counted", "divides", "gibibytes", "kept", "seen_by", "shares"]
+__all__ = ["Fit", "LanguageModel", "kept", "seen_by"]
 
 BYTES = 2
 """Bytes per weight without quantization: 16 bits, as most models are published."""
@@ -168,22 +168,6 @@ def seen_by(shape: LlmShape, length: int) -> float:
     return whole * length**2 + (layers - whole) * (2.0 * length * near - near**2)
 
 
-def divides(heads: int, devices: int) -> bool:
-    """Whether devices can share the key-value heads: each has the same number, or each head has."""
-    return heads % devices == 0 or devices % heads == 0
-
-
-def shares(shape: LlmShape, devices: int) -> bool:
-    """Whether devices can share all heads: as many query heads each, and key-value heads as in `divides`."""
-    whole = shape.heads is None or shape.heads.value % devices == 0
-    return whole and divides(shape.kv_heads.value, devices)
-
-
-def gibibytes(amount: float) -> str:
-    """A number of bytes as GiB."""
-    return f"{amount / 2**30:,.2f} GiB"
-
-
 @decision
 def _weights(
     shape: LlmShape, named: Because[str] | None, method: Because[str] | None, bits: Because[int] | None
@@ -200,11 +184,6 @@ def _weights(
     size = int((total - whole) * few / 8 + whole * BYTES)
     rest = f" + {counted(whole)} embedding parameters x {BYTES} bytes" if whole else ""
     return size, f"{counted(total - whole)} parameters{of} x {few:g} bits{rest} = {gibibytes(size)}"
-
-
-def counted(amount: float) -> str:
-    """A parameter count in the short form of model names: `8.03B`."""
-    return f"{number(amount / 1e9)}B" if amount >= 1e9 else f"{number(amount / 1e6)}M"
 
 
 @decision

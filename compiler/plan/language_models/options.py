@@ -6,16 +6,13 @@ import math
 from decimal import Decimal
 
 from ....schema.money import HourlyPrice
-from ....schema.units import Memory
 from ...because import Because, decision
 from ...day import MONTH
-from ...part import Named
 from ...row import Row
-from ...system import LlmShape
+from ..accelerators import called
 from ..choose import count, plural
-from .fit import shares
 
-__all__ = ["Option", "against", "called", "cheaper", "cost", "picked", "proposed", "too_many", "unfit"]
+__all__ = ["Option", "against", "cheaper", "cost", "picked", "proposed", "too_many"]
 
 
 class Option(Row):
@@ -33,34 +30,6 @@ class Option(Row):
     """Why the accelerators cannot run the model; empty if they can."""
     late: Because[str]
     """Why the replicas would be too slow or too many; empty if they are neither."""
-
-
-@decision
-def unfit(
-    cloud: Because[str],
-    nodes: tuple[dict[str, Because[str]], dict[str, Named[Because[str]]]],
-    fits: Because[bool] | None,
-    memory: Because[Memory] | None,
-    size: Because[Memory] | None,
-    slice_: Because[bool],
-    bfloat16: Because[bool] | None,
-    shape: LlmShape | None,
-    devices: Because[int],
-) -> tuple[str, str]:
-    own, by_cloud = nodes
-    if shape is not None and not shares(shape, devices.value):
-        both = f"{shape.heads.value} query heads and " if shape.heads is not None else ""
-        return f"{both}{shape.kv_heads.value} key-value heads cannot be divided", "tensor parallelism divides the heads"
-    if bfloat16 is not None and not bfloat16.value:
-        return "it does not compute in bfloat16", "most language models are stored in bfloat16"
-    if not own and cloud.value not in by_cloud:
-        return f"its node labels on `{cloud.value}` are unknown", "nodes are selected by their labels"
-    if fits is not None:
-        alone = ", and one model cannot span several slices" if slice_.value else ""
-        return ("" if fits.value else f"does not fit: {fits.reason}{alone}"), fits.reason
-    if memory is not None and size is not None and memory.value < size.value:
-        return f"{memory.value} is less than the {size.value} of files", "a model is at least as large as its files"
-    return "", "no known reason that it does not fit"
 
 
 @decision
@@ -112,11 +81,6 @@ def _price(option: Option) -> tuple[bool, float, float]:
 
 def _time(option: Option) -> tuple[bool, float]:
     return bool(option.unfit.value), option.busy.value if option.busy is not None else math.inf
-
-
-def called(devices: int, name: str) -> str:
-    """Some accelerators in words: `l4`, 2 x `l4`."""
-    return f"`{name}`" if devices == 1 else f"{devices} x `{name}`"
 
 
 def against(option: Option) -> str:

@@ -15,9 +15,9 @@ from functools import cached_property
 from ....schema.units import Memory, Percent, Rate
 from ...because import Because, decision
 from ...system import Accelerator, LlmShape, Planning
-from ..choose import assumed, count, number, seconds
+from ..choose import assumed, count, counted, number, seconds
 from ..serving.capacity import Care, care
-from .fit import Fit, counted
+from .fit import Fit
 from .limits import Chunk, Sustained, Targets, best, percentile, sustained
 from .queueing import Request, alone, loaded
 from .sequences import LARGE, allowed, concurrent, fast_enough, idle, missed, step_limit

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ....schema.units import Cores, Duration, Percent, Rate
 from ...because import Because, because, first
-from ...system import AcceleratorRequest, AutoscalingCapability, OnlineService
+from ...system import Accelerator, AcceleratorRequest, AutoscalingCapability, OnlineService
 from ..choose import assumed, or_else
 from ..scope import Scope
 from .arrival import Arrival
@@ -95,6 +95,12 @@ class ServiceFacts(ServiceIdentity, ABC):
         """The accelerators of one replica: the requested ones, else those that the planner chooses."""
         asked = self.part.resources.accelerator
         return asked if asked is not None or not self.runtime.needs_accelerator.value else self.hardware.chosen
+
+    @cached_property
+    def device(self) -> Accelerator | None:
+        """The entry of the accelerator in the catalog or the platform file."""
+        devices = self.devices
+        return self.scope.platform.accelerators[devices.type.value] if devices is not None else None
 
     @cached_property
     def cpu(self) -> Because[Cores]:

@@ -18,8 +18,7 @@ from ....schema.units import Memory
 from ...because import Because, decision
 from ...row import Row
 from ...system import Distributed, LlmShape
-from ..choose import count
-from ..language_models.fit import counted, gibibytes
+from ..choose import count, counted, gibibytes
 
 if TYPE_CHECKING:
     from .. import Plan

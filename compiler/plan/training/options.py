@@ -14,9 +14,8 @@ from ....schema.money import HourlyPrice
 from ....schema.units import Duration, Memory, Percent
 from ...because import Because, because, decision
 from ...row import Row
-from ..choose import count, number, readable, seconds
-from ..language_models.fit import gibibytes
-from ..language_models.options import called
+from ..accelerators import called
+from ..choose import count, gibibytes, number, readable, seconds
 from . import fit
 
 __all__ = [

@@ -16,8 +16,7 @@ from ....schema.hardware import Compute
 from ....schema.units import Count, Duration, Percent
 from ...because import Because, decision
 from ...system import Accelerator, LlmShape, Planning
-from ..choose import number, seconds
-from ..language_models.fit import counted
+from ..choose import counted, number, seconds
 
 __all__ = ["OPERATIONS", "estimated", "measured", "operations", "rate", "reached", "said_operations", "scaled"]
 

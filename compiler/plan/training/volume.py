@@ -13,7 +13,7 @@ from ....schema.units import Memory
 from ...because import Because, because, decision, fixed
 from ...finding import refusal
 from ...system import LlmShape
-from ..language_models.fit import counted, gibibytes
+from ..choose import counted, gibibytes
 from .memory import trained_shape
 
 if TYPE_CHECKING:
