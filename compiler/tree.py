@@ -14,10 +14,12 @@ __all__ = [
     "Sequence",
     "entries",
     "is_null",
+    "key_at",
     "lookup",
     "name_of",
     "only",
     "same",
+    "twice",
     "wrapped",
 ]
 
@@ -115,6 +117,25 @@ def name_of(node: Node, key: str) -> str | None:
     """The name that identifies a list item."""
     name = node.entries.get(key) if isinstance(node, Mapping) else None
     return name.text if isinstance(name, Scalar) else None
+
+
+def key_at(node: Node, place: str) -> Scalar | None:
+    """The key at a path below a node, if it exists."""
+    *steps, last = place.split(".")
+    holder = lookup(node, tuple(steps)) if steps else node
+    return holder.keys.get(last) if isinstance(holder, Mapping) else None
+
+
+def twice(sequence: Sequence, key: str) -> Iterator[tuple[Scalar, Scalar]]:
+    """The names of items that an earlier item has, too, each after the first one."""
+    seen: dict[str, Scalar] = {}
+    for item in sequence.items:
+        name = item.entries.get(key) if isinstance(item, Mapping) else None
+        if not isinstance(name, Scalar):
+            continue
+        if name.text in seen:
+            yield seen[name.text], name
+        seen.setdefault(name.text, name)
 
 
 def wrapped(key: str, node: Node, at: Node, key_node: Scalar | None = None) -> Mapping:

@@ -7,7 +7,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-__all__ = ["CONTROLS", "closest", "escaped", "hostile", "last", "listing", "sharing", "shown", "visible", "words"]
+__all__ = [
+    "CONTROLS",
+    "closest",
+    "escaped",
+    "hostile",
+    "last",
+    "listing",
+    "sharing",
+    "shown",
+    "visible",
+    "words",
+    "write_any",
+]
 
 # What a terminal or a CI system obeys, what reorders or hides the text around it, and what is not text: control
 # characters; line and paragraph separators; the marks, embeddings, overrides, and isolates of bidirectional text; half
@@ -27,6 +39,11 @@ def listing(names: Iterable[str], most: int = 12) -> str:
     if len(quoted) < 3:
         return " or ".join(quoted) or "none"
     return f"{', '.join(quoted[:-1])}, or {quoted[-1]}"
+
+
+def write_any(meant: tuple[str, ...]) -> str:
+    """The help for one or more readings of a value."""
+    return f"write {listing(meant)}" + (", whichever you mean" if len(meant) > 1 else "")
 
 
 def shown(text: str) -> str:

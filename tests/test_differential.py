@@ -90,7 +90,7 @@ def bound(type_name: str, tree: Mapping) -> list[Diagnostic]:
     long, twice = desugar(tree, type_name)
     binder = Binder(None, {})
     binder.object(type_name, long, "")
-    return [*twice, *binder.wrong.found]
+    return [*twice, *binder.found]
 
 
 def places(data: Any, steps: Steps = ()) -> Iterator[Steps]:

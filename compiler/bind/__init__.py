@@ -38,11 +38,11 @@ def bind(layered: Layered, known: Known | None = None, lost: Lost | None = None)
     binder = Binder(layered, short_forms(layered.tree), known, lost=lost)
     part = binder.object("MLSystem", layered.tree, "")
     made = cast("system.MLSystem", part)
-    return Bound(system=made, references=binder.references, found=binder.wrong.found, unread=binder.unread)
+    return Bound(system=made, references=binder.references, found=binder.found, unread=binder.unread)
 
 
 def check_as_written(tree: Mapping, type_name: str, known: Known | None = None) -> list[Diagnostic]:
     """The mistakes in one file as it was written, before layering."""
     binder = Binder(None, short_forms(tree), known, partial=type_name == "MLSystem", tree=tree)
     binder.object(type_name, tree, "")
-    return binder.wrong.found
+    return binder.found

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
 
 from ...schema.units import UnitError
 from .. import system
@@ -14,14 +14,16 @@ from ..layer import SAME_EVERYWHERE, Layered, is_cataloged
 from ..layer.merge import desugar
 from ..part import Named, Part
 from ..record import Record
-from ..tree import Mapping, Node, Scalar, Sequence, is_null, lookup, name_of
-from ..words import closest, shown
-from .elsewhere import Above
-from .instead import instead
+from ..tree import Mapping, Node, Scalar, Sequence, is_null, key_at, name_of, twice
+from ..words import closest
 from .leaf import NotAChoice, OutOfRange, WrongKind, default_of, parse, what
 from .lost import Lost
-from .mistakes import Mistakes
 from .order import falls
+
+if TYPE_CHECKING:
+    from ..diagnostics import Diagnostic
+    from .elsewhere import Above
+    from .mistakes import Mistakes
 
 __all__ = ["Binder", "Known", "Reference", "short_forms"]
 
@@ -78,7 +80,11 @@ class Binder:
     ) -> None:
         self.partial = partial
         self.lost = lost or Lost()
-        self.wrong = Mistakes(layered, short, tree)
+        self.layered = layered
+        self.tree = tree
+        self.short = short
+        """Maps a long path to the short form that the author used."""
+        self.found: list[Diagnostic] = []
         self.references: list[Reference] = []
         self.known: Known = known if known is not None else {}
         self.unread: list[str] = []
@@ -86,6 +92,13 @@ class Binder:
         """The mappings around the one that is bound, outermost first."""
         self.lacking = 0
         """The number of missing values that only a partial tree may omit."""
+
+    @cached_property
+    def wrong(self) -> Mistakes:
+        """What says which mistakes there are."""
+        from .mistakes import Mistakes  # rarely needed, so imported late
+
+        return Mistakes(self.found, self.layered, self.short, self.tree)
 
     # Mappings
 
@@ -207,10 +220,10 @@ class Binder:
         if known is not None and known[1] == kind:
             self.references += known[3]
             return known[2]
-        before = (len(self.wrong.found), self.lacking)
+        before = (len(self.found), self.lacking)
         first = len(self.references)
         value = self._bound(kind, node, path)
-        if before == (len(self.wrong.found), self.lacking):
+        if before == (len(self.found), self.lacking):
             self.known[id(node), path] = (node, kind, value, self.references[first:])
         return value
 
@@ -233,23 +246,22 @@ class Binder:
                 return self._bound(("object", kind[2]) if named else kind[1], node, path)
             case "list" | "object" | "union" | "map" | "overlay" | "any":
                 self.unread.append(path)
-                self.wrong.wrong_type(node, what(kind), path, instead(kind, node))
+                self.wrong.wrong_shape(node, kind, path)
                 return _WRONG
         return self._scalar(kind, node, path)
 
     def _overlay(self, node: Mapping, path: str) -> Mapping:
         """A partial spec inside another file, checked before layering, with nothing required."""
-        if self.wrong.layered is not None:
+        if self.layered is not None:
             return node  # already checked, before layering
         long, twice = desugar(node, "MLSystem", Scalar(node.place, "it", True))
         binder = Binder(None, {f"{path}.{p}": f"{path}.{s}" for p, s in short_forms(long).items()}, partial=True)
         binder.object("MLSystem", long, path)
-        self.wrong.found += [*twice, *binder.wrong.found]
+        self.found += [*twice, *binder.found]
         for place in SAME_EVERYWHERE:
-            key = _key_at(node, place)
+            key = key_at(node, place)
             if key is not None:
-                help_ = "remove it: it is the same in every environment"
-                self.wrong.add("MLS004", f"`{place}` cannot be overridden", key, path, help=help_)
+                self.wrong.same_everywhere(place, key, path)
         return node
 
     def _union(self, name: str, node: Mapping, path: str) -> Any:
@@ -300,7 +312,8 @@ class Binder:
             where = f"{path}.{_step(child, key, index)}"
             items.append(self._null(item, child, where) if is_null(child) else self._value(item, child, where))
         if key:
-            self.wrong.repeated(node, key, path)
+            for first, again in twice(node, key):
+                self.wrong.repeated(first, again, path)
         return _WRONG if any(value is _WRONG for value in items) else tuple(items)
 
     def _map(self, kind: Kind, node: Mapping, path: str) -> Named[Any] | _Wrong:
@@ -318,7 +331,7 @@ class Binder:
             self.partial = partial
             if named and name is _WRONG:
                 self.unread.append(path)
-                whole = whole and (where in self.wrong.short or not isinstance(value, Part))
+                whole = whole and (where in self.short or not isinstance(value, Part))
             if value is _WRONG or (key_ref and name is _WRONG):
                 whole = False
                 continue
@@ -329,7 +342,7 @@ class Binder:
 
     def _may_be_partial(self, collection: str, name: str) -> bool:
         """Whether an entry may leave out what another layer has: before layering, also what the catalog has of it."""
-        return self.partial or (self.wrong.layered is None and is_cataloged(collection, name))
+        return self.partial or (self.layered is None and is_cataloged(collection, name))
 
     def _entry(self, kind: Kind, node: Node, path: str) -> Any:
         shipped = _shipped(kind, node, path) if isinstance(node, Mapping) and ships(node.file) else None
@@ -356,9 +369,7 @@ class Binder:
         try:
             value = parse(kind, text, node.plain)
         except UnitError as error:
-            self.wrong.add(
-                "MLS006", f"`{shown(text)}` {error}", node, path, help=_help(error, kind, default), note=error.note
-            )
+            self.wrong.no_quantity(node, text, error, kind, default, path)
         except OutOfRange as error:
             self.wrong.out_of_range(node, text, str(error), path, help_=error.help)
         except NotAChoice:
@@ -385,12 +396,7 @@ def _shipped(kind: Kind, node: Mapping, path: str) -> tuple[Any, list[Reference]
     """An entry of the catalog, with its references; None if it has a mistake, which each system reports."""
     binder = Binder(None, {})
     value = binder._value(kind, node, path)
-    return None if binder.wrong.found else (value, binder.references)
-
-
-def _help(error: UnitError, kind: Kind, default: str | None) -> str:
-    """What to write instead of a text that is no quantity: one of the scale of the default, if there is one."""
-    return error.help_near(default_of(kind, default)) if default and error.offered else error.help
+    return None if binder.found else (value, binder.references)
 
 
 def _could_be(table: dict[str, Entry], node: Mapping) -> set[str]:
@@ -407,10 +413,3 @@ def _step(item: Node, key: str, index: int) -> str | int:
 def _has(node: Mapping, key: str) -> bool:
     """Whether a mapping has a value for a key; `null` removes the one of a lower layer."""
     return key in node.entries and not is_null(node.entries[key])
-
-
-def _key_at(node: Mapping, place: str) -> Scalar | None:
-    """The key at a path below a node, if it exists."""
-    *steps, last = place.split(".")
-    holder = lookup(node, tuple(steps)) if steps else node
-    return holder.keys.get(last) if isinstance(holder, Mapping) else None

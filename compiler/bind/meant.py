@@ -5,9 +5,7 @@ The closest spelling of such a word is often something else: `int` is not `int8`
 
 from __future__ import annotations
 
-from ..words import listing
-
-__all__ = ["ANYWHERE", "KEYS", "VALUES", "integers_meant", "key_meant", "value_meant", "written"]
+__all__ = ["ANYWHERE", "KEYS", "VALUES", "integers_meant", "key_meant", "value_meant"]
 
 _DEVICES = "write `accelerator: {type: l4, count: 1}`"
 _BOTH = "write `cpu` and `memory` here; mlspec derives requests and limits"
@@ -154,8 +152,3 @@ def integers_meant(text: str) -> tuple[str, ...]:
 
 _THOUSANDS = {"k": 1, "m": 2}
 """The powers of a thousand that people write after a number."""
-
-
-def written(meant: tuple[str, ...]) -> str:
-    """The help for one or more readings of a value."""
-    return f"write {listing(meant)}" + (", whichever you mean" if len(meant) > 1 else "")

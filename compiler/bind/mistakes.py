@@ -1,4 +1,4 @@
-"""Mistakes that binding finds: what is wrong with a node, and what to write instead."""
+"""Mistakes that binding finds: what is wrong with a node, and what to write instead. Imported for the first mistake."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from ...schema.units import UnitError
 from ..diagnostics import Diagnostic, Label, Span
 from ..finding import guess
-from ..language import OBJECTS, SINGULAR
+from ..language import OBJECTS, SINGULAR, Kind
 from ..layer import Layered
-from ..tree import Mapping, Node, Place, Scalar, Sequence, lookup
-from ..words import closest, last, listing, sharing, shown
+from ..tree import Mapping, Node, Place, Scalar, lookup
+from ..words import closest, last, listing, sharing, shown, write_any
 from .elsewhere import Above, holder_above, holders_below
-from .meant import integers_meant, key_meant, value_meant, written
+from .instead import instead
+from .leaf import default_of, what
+from .meant import integers_meant, key_meant, value_meant
 from .order import Fall
 from .pinned import pinned
 
@@ -93,12 +96,13 @@ _HOW = {
 class Mistakes:
     """The findings of one walk over a tree: the merged tree, or (without `layered`) one file before layering."""
 
-    def __init__(self, layered: Layered | None, short: dict[str, str], tree: Mapping | None = None) -> None:
+    def __init__(
+        self, found: list[Diagnostic], layered: Layered | None, short: dict[str, str], tree: Mapping | None
+    ) -> None:
+        self.found = found
         self.layered = layered
         self.tree = layered.tree if layered is not None else tree
         self.short = short
-        """Maps a long path to the short form that the author used."""
-        self.found: list[Diagnostic] = []
         self._said: set[tuple[str, Place]] = set()
 
     def add(self, id: str, message: str, node: Node, path: str, **more: Any) -> None:  # noqa: A002
@@ -160,7 +164,7 @@ class Mistakes:
             place = self.called(path)
             return f"move it to `{place}`" if place else "move it to the top level"
         below = holders_below(key, type_name)
-        return written(tuple([f"{name}: {{{key}: ...}}" for name in below])) if 0 < len(below) <= MOST_HOLDERS else ""
+        return write_any(tuple([f"{name}: {{{key}: ...}}" for name in below])) if 0 < len(below) <= MOST_HOLDERS else ""
 
     def missing(self, parent: Mapping, key: str, path: str, choices: tuple[str, ...] = ()) -> None:
         """A key that the mapping must have."""
@@ -242,10 +246,24 @@ class Mistakes:
         found = f"`{shown(node.text)}`" if isinstance(node, Scalar) else node.what
         help_ = instead or _HOW.get(wanted, f"write {wanted}")
         if isinstance(node, Scalar) and wanted == "an integer" and (meant := integers_meant(node.text)):
-            help_ = written(meant)
+            help_ = write_any(meant)
         if isinstance(node, Scalar) and not node.plain:
             found, help_ = f"the string {found}", f"{help_}, without quotes"
         self.add("MLS005", f"`{last(self.called(path))}` must be {wanted}, not {found}", node, path, help=help_)
+
+    def wrong_shape(self, node: Node, kind: Kind, path: str) -> None:
+        """A value of another shape than the field's: a scalar, a list, or a mapping."""
+        self.wrong_type(node, what(kind), path, instead(kind, node))
+
+    def no_quantity(self, node: Node, text: str, error: UnitError, kind: Kind, default: str | None, path: str) -> None:
+        """A text that is no quantity; the help has the scale of the default, if there is one."""
+        help_ = error.help_near(default_of(kind, default)) if default and error.offered else error.help
+        self.add("MLS006", f"`{shown(text)}` {error}", node, path, help=help_, note=error.note)
+
+    def same_everywhere(self, place: str, key: Scalar, path: str) -> None:
+        """A value that an environment cannot have for itself."""
+        help_ = "remove it: it is the same in every environment"
+        self.add("MLS004", f"`{place}` cannot be overridden", key, path, help=help_)
 
     def out_of_range(self, node: Node, text: str, how: str, path: str, *, help_: str) -> None:
         """A number outside the field's bounds."""
@@ -265,19 +283,12 @@ class Mistakes:
         near = meant[0] if len(meant) == 1 else None
         message = f"invalid value `{shown(node.text)}` for `{last(self.called(path))}`"
         only = near or (offered[0] if len(offered) == 1 else None)
-        help_ = f"write `{only}`" if only else written(meant) if meant else f"write one of {listing(offered)}"
+        help_ = f"write `{only}`" if only else write_any(meant) if meant else f"write one of {listing(offered)}"
         self.add("MLS007", message, node, path, help=help_, fix=guess((node, near)) if near else None)
 
-    def repeated(self, node: Sequence, key: str, path: str) -> None:
-        """List items with the same name."""
-        seen: dict[str, Node] = {}
-        for item in node.items:
-            name = item.entries.get(key) if isinstance(item, Mapping) else None
-            if not isinstance(name, Scalar):
-                continue
-            if name.text in seen:
-                others = (Label(span=seen[name.text].span, text="first defined here"),)
-                note = "a reference to this name could mean either one"
-                more = {"label": "defined again", "note": note, "help": "rename one of them, or remove it"}
-                self.add("MLS003", f"`{name.text}` is defined twice", name, path, others=others, **more)
-            seen.setdefault(name.text, name)
+    def repeated(self, first: Scalar, name: Scalar, path: str) -> None:
+        """Two list items with the same name."""
+        others = (Label(span=first.span, text="first defined here"),)
+        note = "a reference to this name could mean either one"
+        more = {"label": "defined again", "note": note, "help": "rename one of them, or remove it"}
+        self.add("MLS003", f"`{name.text}` is defined twice", name, path, others=others, **more)

@@ -12,10 +12,9 @@ from ..language import Kind
 from ..layer import Layered
 from ..record import Record
 from ..tree import Mapping, Place, Scalar, Sequence, lookup
-from ..words import closest, listing, words
+from ..words import closest, listing, words, write_any
 from . import Reference
 from .leaf import parse
-from .meant import written
 
 __all__ = ["Undeclared", "resolve"]
 
@@ -66,7 +65,7 @@ def _unresolved(reference: Reference, what: str, known: tuple[str, ...], layered
     called = [one for one in _CLOUDS.get(name.lower(), ()) if one in known] if reference.to == "clouds" else []
     if called:
         near = called[0] if len(called) == 1 else None
-        help_ = written(tuple(called))
+        help_ = write_any(tuple(called))
     elif near:
         help_ = f"write `{near}`"
     elif reference.to in _PRODUCTS:
