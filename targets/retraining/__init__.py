@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ...compiler.because import Because
 from ...compiler.emit.artifact import Artifact, Piece, Target
@@ -15,6 +16,10 @@ from ...compiler.finding import refusal
 from ...compiler.kinds import Kind, Known, Object, pod, pods_of
 from ...compiler.plan import Plan
 from ...compiler.system import MLSystem, Promote
+
+if TYPE_CHECKING:
+    from ...compiler.emit.dump import Lines
+    from ...compiler.plan.training import TrainingPlan
 
 __all__ = ["TARGET"]
 
@@ -28,22 +33,43 @@ def emit(system: MLSystem, plan: Plan) -> Iterable[Piece]:
         if system.training is None and system.retraining is not None and system.retraining.promote is not None:
             yield partial(_nothing_to_promote, system.retraining.promote)
         return
-    from . import carried, config, finetuning, job, nodes, objects, permissions, search
+    from . import carried, config, job, objects
 
-    others = (nodes.files, search.files, finetuning.files)
-    file = config.ConfigFile(training, lambda: {name: file for made in others for name, file in made(training).items()})
+    file = config.ConfigFile(training, partial(_files, training))
     yield partial(job.runs, training, file)
     yield partial(config.configuration, training, file)
     yield partial(carried.program, training)
     yield partial(objects.service_account, training, plan)
     yield partial(objects.network_policy, training)
     if training.part.tuning is not None:
+        from . import search
+
         yield partial(search.runs, training, file)
         yield partial(search.permissions, training)
     if training.spread is not None:
+        from . import nodes, permissions
+
         yield lambda: nodes.runtime(training, file.name)
         yield partial(permissions.permissions, training)
         yield lambda: permissions.nodes_policy(training, tuple(objects.addresses(training)))
+
+
+def _files(training: TrainingPlan) -> dict[str, Lines]:
+    """What is next to the configuration, from modules that most runs do not need, so they are imported late."""
+    found: dict[str, Lines] = {}
+    if (spread := training.spread) is not None:
+        from . import nodes
+
+        found |= nodes.files(training, spread)
+    if (tuning := training.searched) is not None:
+        from . import search
+
+        found |= search.files(training, tuning)
+    if (tuned := training.fine_tuning) is not None:
+        from . import finetuning
+
+        found |= finetuning.files(tuned)
+    return found
 
 
 def _nothing_to_start(schedule: Because[str]) -> Iterable[Artifact]:

@@ -12,7 +12,6 @@ Traps of TRL 1.9 and transformers handled here:
 - Checkpoints would fill the volume, and a retry starts with an empty one.
 - The configurations of `accelerate` that come with TRL start 8 processes.
 - PEFT's own choice of layers is only a part of the linear ones.
-- The hub's cache is below `HOME`, where a base model does not fit.
 """
 
 from __future__ import annotations
@@ -30,19 +29,14 @@ from ..shipped import shipped
 if TYPE_CHECKING:
     from ...compiler.plan.training.fine_tuning import FineTuningPlan
 
-__all__ = ["PROGRAM", "SETTINGS", "command", "files", "variables"]
+__all__ = ["PROGRAM", "SETTINGS", "command", "files"]
 
 SETTINGS, PROGRAM = "trl.yaml", "fine_tune.py"
 FOLDER, VALIDATED, OUTPUT = "/mlspec/config", "/mlspec/input/validate", "/mlspec/output"
 
-CACHE = "$(MLSPEC_OUTPUT)/hub"
 
-
-def files(training: TrainingPlan) -> dict[str, Lines]:
-    """The files next to the configuration; none without fine-tuning."""
-    found = training.fine_tuning
-    if found is None:
-        return {}
+def files(found: FineTuningPlan) -> dict[str, Lines]:
+    """The files next to the configuration."""
     settings = Lines.later(partial(_lines, found), causes=[found.part])
     return {SETTINGS: settings, **({PROGRAM: Lines(_program())} if found.own else {})}
 
@@ -57,17 +51,9 @@ def _lines(found: FineTuningPlan) -> Iterator[Because[str]]:
         yield because(line, because_of[0].reason, *because_of)
 
 
-def variables(training: TrainingPlan, name: str) -> dict[str, Because[str]]:
-    """What the step `train` needs: a cache of the hub on the volume of the run."""
-    if training.fine_tuning is None or name != "train":
-        return {}
-    return {"HF_HOME": fixed(CACHE, "the base model does not fit into `/tmp`")}
-
-
-def command(training: TrainingPlan, step: Step) -> list[Any] | None:
+def command(found: FineTuningPlan, step: Step) -> list[Any] | None:
     """What starts the step `train`: the author's command, or that of TRL; None for the image's own."""
-    found = training.fine_tuning
-    if found is None or not found.own:
+    if not found.own:
         return list(step.command) or None
     from ...compiler.plan.training.fine_tuning_checks import check  # few systems fine-tune
 

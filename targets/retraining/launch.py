@@ -6,7 +6,6 @@ Only this container has a token of the API server. The steps of the author, whic
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from ...compiler import conventions
 from ...compiler.because import Because, because, fixed
@@ -15,10 +14,9 @@ from ...compiler.plan.training import TrainingPlan
 from ...compiler.system import Distributed
 from ..pod.own import own_image
 from ..pod.security import container_security
+from .api_token import api_mount
 
-__all__ = ["api_mount", "api_token", "api_volume", "launcher"]
-
-FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
+__all__ = ["launcher"]
 
 
 def launcher(training: TrainingPlan, spread: Distributed, variables: list[Body], mounts: list[Body]) -> Because[Body]:
@@ -59,25 +57,3 @@ def _pod() -> Iterator[Body]:
     """The owner of the TrainJob, so that Kubernetes deletes it with this pod."""
     yield {"name": "MLSPEC_POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
     yield {"name": "MLSPEC_POD_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}
-
-
-def api_mount() -> Body:
-    """The mount of the token, where clients of the API server look for it."""
-    return {"name": "api", "mountPath": FOLDER, "readOnly": fixed(True, "the kubelet renews the token")}
-
-
-def api_volume(training: TrainingPlan) -> list[Any]:
-    """The token for the pod of a run, if it needs one."""
-    if training.spread is None:
-        return []
-    return [api_token(because(True, "the `train` step creates the pods that train together", training.spread.nodes))]
-
-
-def api_token(why: Because[bool]) -> Because[Body]:
-    """A token of the API server, as Kubernetes itself would mount it for every container."""
-    token = {"path": "token", "expirationSeconds": fixed(3600, "the kubelet renews it in time")}
-    sources = [
-        {"serviceAccountToken": token},
-        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
-    ]
-    return because({"name": "api", "projected": {"sources": sources}}, why.reason, why)

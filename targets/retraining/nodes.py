@@ -42,10 +42,9 @@ RUN, CLAIM = "$(MLSPEC_RUN)", "$(MLSPEC_CLAIM)"
 """What `mlspec runtime launch` replaces in the file: the name of the run, and the claim of its volume."""
 
 
-def files(training: TrainingPlan) -> dict[str, Lines]:
+def files(training: TrainingPlan, spread: Distributed) -> dict[str, Lines]:
     """The file of the TrainJob, next to the configuration."""
-    spread = training.spread
-    return {FILE: json_lines(train_job(training, spread))} if spread is not None else {}
+    return {FILE: json_lines(train_job(training, spread))}
 
 
 def train_job(training: TrainingPlan, spread: Distributed) -> Body:

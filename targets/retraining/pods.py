@@ -19,8 +19,8 @@ from ..pod.credentials import pull_secrets
 from ..pod.security import pod_security
 from ..pod.undisturbed import undisturbed
 from . import carried
+from .api_token import api_mount, api_token, api_volume
 from .config import labels
-from .launch import api_mount, api_token, api_volume
 from .steps import containers, devices, grants, node_container, search_container, shares_memory
 
 __all__ = ["NODE", "PERMANENT", "node_labels", "node_pod", "run_pod", "search_pod"]

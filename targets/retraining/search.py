@@ -33,10 +33,9 @@ __all__ = ["FILE", "files", "permissions", "runs"]
 FILE = "search.json"
 
 
-def files(training: TrainingPlan) -> dict[str, Lines]:
+def files(training: TrainingPlan, tuning: Tuning) -> dict[str, Lines]:
     """The file of the search, next to the configuration."""
-    tuning = training.searched
-    return {FILE: json_lines(_settings(training, tuning))} if tuning is not None else {}
+    return {FILE: json_lines(_settings(training, tuning))}
 
 
 def _settings(training: TrainingPlan, tuning: Tuning) -> Body:

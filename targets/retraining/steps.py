@@ -19,11 +19,10 @@ from ..pod import access, extras, placement, trust
 from ..pod.access import Grant
 from ..pod.credentials import credentials, variables, written_at
 from ..pod.security import container_security, writable_for_devices
-from . import carried, finetuning, launched, measured, promotion, tracking
+from . import carried, measured, promotion, tracking
 from .config import FILE
 from .contract import validate_step
 from .gates import gated
-from .launch import launcher
 
 __all__ = ["containers", "devices", "grants", "node_container", "search_container", "shares_memory"]
 
@@ -61,12 +60,15 @@ def containers(training: TrainingPlan) -> list[Because[Body]]:
 
 def _train(training: TrainingPlan) -> Because[Body] | None:
     """The author's step, or mlspec's, which starts the author's on several nodes."""
-    spread = training.spread
-    if training.part.distributed is not None:
-        launched.check(training.part.steps.train, training.part.distributed)
+    step, distributed, spread = training.part.steps.train, training.part.distributed, training.spread
+    if distributed is None:
+        return _step(training, "train", step)
+    from . import launch, launched  # rarely needed, so imported late
+
+    launched.check(step, distributed)
     if spread is None:
-        return _step(training, "train", training.part.steps.train)
-    return launcher(training, spread, list(_contract("train")), _mounts("train"))
+        return _step(training, "train", step)
+    return launch.launcher(training, spread, list(_contract("train")), _mounts("train"))
 
 
 def _unjudged(training: TrainingPlan, register: Step) -> Refusal:
@@ -151,13 +153,22 @@ def _own(
     return {
         "name": container,
         "image": image,
-        "command": finetuning.command(training, step) if name == "train" else list(step.command) or None,
+        "command": _command(training, name, step),
         "env": [*_contract(name, run), *given, *_environment(training, image, name)],
         "resources": _resources(training, asked),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": container_security(writable_for_devices(asked)),
         "volumeMounts": [*own, *extras.mounts(training.part, own)],
     }
+
+
+def _command(training: TrainingPlan, name: str, step: Step) -> list[Any] | None:
+    """The author's command, or that of TRL; None for the image's own."""
+    if training.fine_tuning is None or name != "train":
+        return list(step.command) or None
+    from .finetuning import command  # rarely needed, so imported late
+
+    return command(training.fine_tuning, step)
 
 
 def _kept(part: Checkpoints) -> Because[str]:
@@ -204,7 +215,7 @@ def _environment(training: TrainingPlan, image: Because[str], name: str) -> list
         **trust.named(training.scope),
         **_user(training),
         **_processes(training, name),
-        **finetuning.variables(training, name),
+        **_hub(training, name),
         **tracking.variables(training, image),
     }
     given = {**{name: value for name, value in usual.items() if name not in own}, **own}
@@ -223,6 +234,13 @@ def _user(training: TrainingPlan) -> dict[str, Because[str]]:
         "HOME": fixed("/tmp", "libraries keep their caches there, and the rest of the image is read-only"),
         "USER": because(system.value, "a user name, for libraries that ask for one", system),
     }
+
+
+def _hub(training: TrainingPlan, name: str) -> dict[str, Because[str]]:
+    """What fine-tuning needs: a cache of the hub on the volume of the run."""
+    if training.fine_tuning is None or name != "train":
+        return {}
+    return {"HF_HOME": fixed("$(MLSPEC_OUTPUT)/hub", "the base model does not fit into `/tmp`")}
 
 
 def _processes(training: TrainingPlan, name: str) -> dict[str, Because[str]]:
