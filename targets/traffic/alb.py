@@ -11,19 +11,13 @@ from collections.abc import Iterator
 
 from ...compiler.because import because, fixed
 from ...compiler.emit.artifact import Artifact, Body
-from ...compiler.kinds import Kind
 from ...compiler.plan.service import ServicePlan
 from . import policies
 
-__all__ = ["KINDS", "objects"]
+__all__ = ["objects"]
 
 LEAST_TIMEOUT = 2
 """The shortest timeout in seconds of an ALB's health check."""
-
-PORT = ("defaultConfiguration", "healthCheckConfig", "healthCheckPort")
-"""Where the object names the port that health checks ask."""
-
-KINDS = {"TargetGroupConfiguration": Kind(check=policies.names_service("targetReference", *PORT))}
 
 
 def objects(service: ServicePlan) -> Iterator[Artifact]:

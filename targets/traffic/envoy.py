@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from ...compiler.because import Because, because, fixed
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.finding import refusal
-from ...compiler.kinds import Kind, Known, Object
 from ...compiler.plan.service import ServicePlan
 from ...compiler.system import Auth
 from .. import naming
 
-__all__ = ["KINDS", "objects"]
+__all__ = ["objects"]
 
 MOST_TEXT = 253
 """The longest issuer and address of keys (envoyproxy/gateway, api/v1alpha1/jwt_types.go)."""
@@ -25,9 +24,11 @@ MOST_AUDIENCES = 8
 """The most audiences of a provider (same file)."""
 
 
-def objects(service: ServicePlan, asked: Auth) -> Iterator[Artifact]:
-    """The policy of the route."""
-    scope, kind = service.scope, service.gateway.route_kind
+def objects(service: ServicePlan) -> Iterator[Artifact]:
+    """The policy of the route, if callers send tokens."""
+    scope, kind, asked = service.scope, service.gateway.route_kind, service.gateway.tokens
+    if asked is None:
+        return
     body: Body = {
         "apiVersion": "gateway.envoyproxy.io/v1alpha1",
         "kind": "SecurityPolicy",
@@ -69,12 +70,3 @@ def _short(url: Because[str]) -> Because[str]:
             help="use a shorter address",
         )
     return url
-
-
-def _names_route(body: Object, known: Known) -> Iterator[str]:
-    for target in body["spec"].get("targetRefs", []):
-        if target.get("name") not in known.names.get(str(target.get("kind")), {}):
-            yield f"is for a {target.get('kind')} `{target.get('name')}` that does not exist"
-
-
-KINDS = {"SecurityPolicy": Kind(check=_names_route)}

@@ -9,6 +9,7 @@ the shadow's Service. A timeout of `0s` means no timeout.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 
 from ...compiler.because import Because, because
 from ...compiler.emit.artifact import Artifact, Body
@@ -19,15 +20,9 @@ from ...compiler.system import ShadowStage
 from ...schema.units import Duration, Percent
 from .. import naming
 from ..providers import Moving, TrafficProvider
-from . import alb, envoy, gke, lattice
+from .kinds import KINDS
 
 __all__ = ["PROVIDER"]
-
-OBJECTS = {"gke": gke, "alb": alb, "lattice": lattice}
-"""The modules that write what some gateways need for each Service, by `objects` in their catalog entries."""
-
-TOKENS = {"envoy": envoy}
-"""The modules that make gateways check tokens, by `tokens` in their catalog entries."""
 
 
 def route(service: ServicePlan) -> Iterator[Artifact]:
@@ -62,12 +57,11 @@ def route(service: ServicePlan) -> Iterator[Artifact]:
 
 
 def _own_objects(service: ServicePlan) -> Iterator[Artifact]:
-    """The objects that only this product reads."""
-    own, asked = OBJECTS.get(service.gateway.entry.objects.value), service.gateway.tokens
-    if own is not None:
-        yield from own.objects(service)
-    if asked is not None:
-        yield from TOKENS[service.gateway.entry.tokens.value].objects(service, asked)
+    """The objects that only this product reads. Their modules are loaded on demand."""
+    entry, asked = service.gateway.entry, service.gateway.tokens
+    for name in (entry.objects.value, "none" if asked is None else entry.tokens.value):
+        if name != "none":
+            yield from import_module(f".{name}", __package__).objects(service)
 
 
 def moving(service: ServicePlan) -> Iterator[Moving]:
@@ -256,6 +250,6 @@ PROVIDER = TrafficProvider(
     kinds={
         "HTTPRoute": Kind(check=_resolved),
         "GRPCRoute": Kind(check=_resolved),
-        **{kind: entry for own in (*OBJECTS.values(), *TOKENS.values()) for kind, entry in own.KINDS.items()},
+        **KINDS,
     },
 )

@@ -13,22 +13,16 @@ from collections.abc import Iterator
 from ...compiler.because import Because, because, fixed
 from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.finding import refusal
-from ...compiler.kinds import Kind
 from ...compiler.plan.service import ServicePlan
 from ...schema.units import Duration
 from . import policies
 
-__all__ = ["KINDS", "objects"]
+__all__ = ["objects"]
 
 API = "networking.gke.io/v1"
 
 MOST_DRAIN = 3600
 """The longest drain in seconds that a GCPBackendPolicy accepts."""
-
-KINDS = {
-    "GCPBackendPolicy": Kind(check=policies.names_service("targetRef")),
-    "HealthCheckPolicy": Kind(check=policies.names_service("targetRef", "default", "config", "*", "port")),
-}
 
 
 def objects(service: ServicePlan) -> Iterator[Artifact]:

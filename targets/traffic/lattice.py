@@ -10,15 +10,12 @@ from collections.abc import Iterator
 
 from ...compiler.because import Because, because, fixed
 from ...compiler.emit.artifact import Artifact, Body
-from ...compiler.kinds import Kind
 from ...compiler.plan.service import ServicePlan
 from . import policies
 
-__all__ = ["KINDS", "objects"]
+__all__ = ["objects"]
 
 API = "application-networking.k8s.aws/v1alpha1"
-
-KINDS = {"TargetGroupPolicy": Kind(check=policies.names_service("targetRef", "healthCheck", "port"))}
 
 
 def objects(service: ServicePlan) -> Iterator[Artifact]:

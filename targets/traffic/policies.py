@@ -11,12 +11,11 @@ from collections.abc import Iterator
 
 from ...compiler.because import Because, because, fixed
 from ...compiler.emit.artifact import Artifact, Body
-from ...compiler.kinds import Check, Known, Object, port_names
 from ...compiler.plan.service import ServicePlan
 from ...compiler.plan.serving.version import PROBE_PERIOD
 from .. import naming
 
-__all__ = ["HEALTHY", "UNHEALTHY", "answer_within", "attached", "interval", "names_service", "receivers"]
+__all__ = ["HEALTHY", "UNHEALTHY", "answer_within", "attached", "interval", "receivers"]
 
 HEALTHY = fixed(2, "two in a row, so that a replica that restarts does not receive requests too early")
 UNHEALTHY = fixed(2, "two in a row, so that one slow answer does not make a replica unhealthy")
@@ -60,34 +59,3 @@ def interval(timeout: Because[int]) -> Because[int]:
     """Seconds between health checks, more than one may take."""
     why = "the period of the kubelet's probes, or longer if a check may take longer"
     return because(max(PROBE_PERIOD, timeout.value + 1), why, timeout)
-
-
-def names_service(target: str, *port: str) -> Check:
-    """Check the Service that an object is for, and the port of the pods behind it that health checks ask.
-
-    `target` is the field of `spec` that names the Service, and `port` the path of the port in `spec`.
-    """
-
-    def check(body: Object, known: Known) -> Iterator[str]:
-        name = body["spec"].get(target, {}).get("name")
-        service = known.names.get("Service", {}).get(name)
-        if service is None:
-            yield f"is for a Service `{name}` that does not exist"
-            return
-        pointed = known.pointed.get(name)
-        pods = [pointed] if pointed is not None else known.selected(service["spec"].get("selector", {}))
-        asked = _at(body["spec"], port) if port else None
-        if asked is not None and not any(str(asked) in map(str, port_names(pod)) for pod in pods):
-            yield f"checks the health of port {asked}, which the pods of `{name}` do not have"
-
-    return check
-
-
-def _at(body: Object, path: tuple[str, ...]) -> object:
-    """The value at a path; `*` stands for whichever mapping there is."""
-    at: object = body
-    for step in path:
-        if not isinstance(at, dict):
-            return None
-        at = next((one for one in at.values() if isinstance(one, dict)), None) if step == "*" else at.get(step)
-    return at
