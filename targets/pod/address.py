@@ -15,7 +15,7 @@ from ...compiler.plan.serving.hubs import file_of
 from ...compiler.plan.serving.source import place_of
 from ...compiler.plan.stores import check_store_of
 
-__all__ = ["CHECKPOINT", "FOLDERS", "check_access", "check_loadable", "check_place"]
+__all__ = ["CHECKPOINT", "FOLDERS", "check_access", "check_commit", "check_loadable", "check_place"]
 
 _PLACE = r"(?!(?:[^/]*/)*\.{1,2}(?:/|$))[A-Za-z0-9][A-Za-z0-9._-]*(?:/[^/]+)*/?"
 """A repository or a claim, and a path in it without empty steps and without `.` and `..`."""
@@ -37,6 +37,31 @@ WEIGHTS = (
 """What single files of such folders are called. A version or a name can have a dot, too, such as `1.2`."""
 
 ARCHIVES = r"\.(?:tar|tgz|tbz2|txz|zip|7z|rar)$|\.(?:gz|bz2|xz|zst|lz4)$"
+
+
+def check_commit(files: ModelFiles, note: str) -> None:
+    """Refuse a repository that no commit pins, and an access that is not for a hub."""
+    artifact = files.artifact
+    _, at, revision = place_of(artifact.uri.value).container.partition("@")
+    if at:
+        raise refusal(
+            "MLS012",
+            "a hub repository has no `@` in its name",
+            artifact.uri,
+            others=((artifact.digest, "the commit"),),
+            note="the hub would not find it, and the pod would never start",
+            help=f"remove `@{revision}` from the URI; `digest` is the commit",
+        )
+    if len(artifact.digest.value) != 40:
+        raise refusal(
+            "MLS012",
+            "a hub repository must be pinned by its commit",
+            artifact.digest,
+            others=((artifact.uri, "a hub repository"),),
+            note=note,
+            help="write the 40 hex digits of the commit, from the repository's history",
+        )
+    check_access(files)
 
 
 def check_place(files: ModelFiles) -> None:

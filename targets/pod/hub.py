@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from ...compiler.because import Because
 from ...compiler.emit.artifact import Body
-from ...compiler.finding import refusal
 from ...compiler.plan.serving.files import ModelFiles
 from ...compiler.plan.serving.source import place_of
 from ...compiler.system import HuggingFaceAccess
 from .access import environment, granted
-from .address import check_access, check_place
+from .address import check_commit, check_place
 from .fetching import container, stored
 from .own import own_image
 
-__all__ = ["check_commit", "init_container"]
+__all__ = ["init_container"]
 
 
 def init_container(files: ModelFiles, file: Because[str], security: Body) -> Body:
@@ -42,28 +41,3 @@ def init_container(files: ModelFiles, file: Because[str], security: Body) -> Bod
         instead="put the files into an object store",
     )
     return container(files, image, ["mlspec", "runtime", "fetch"], env, security)
-
-
-def check_commit(files: ModelFiles, note: str) -> None:
-    """Refuse a repository that no commit pins, and an access that is not for a hub."""
-    artifact = files.artifact
-    _, at, revision = place_of(artifact.uri.value).container.partition("@")
-    if at:
-        raise refusal(
-            "MLS012",
-            "a hub repository has no `@` in its name",
-            artifact.uri,
-            others=((artifact.digest, "the commit"),),
-            note="the hub would not find it, and the pod would never start",
-            help=f"remove `@{revision}` from the URI; `digest` is the commit",
-        )
-    if len(artifact.digest.value) != 40:
-        raise refusal(
-            "MLS012",
-            "a hub repository must be pinned by its commit",
-            artifact.digest,
-            others=((artifact.uri, "a hub repository"),),
-            note=note,
-            help="write the 40 hex digits of the commit, from the repository's history",
-        )
-    check_access(files)

@@ -9,7 +9,7 @@ from ...compiler.because import Because, because, fixed
 from ...compiler.emit.artifact import Body
 from ...compiler.plan.serving.files import ModelFiles
 from ...compiler.plan.serving.source import pinned
-from . import claim, download, fetching, hub
+from . import claim, download, fetching
 from .address import check_access
 
 __all__ = ["init_containers", "mounts", "volumes"]
@@ -22,8 +22,12 @@ def init_containers(files: ModelFiles, file: Because[str], security: Body) -> li
         return [because(made, "the model is verified before the server starts", files.source)]
     if not files.downloads:
         return []
-    of_hub = files.artifact.uri.value.startswith("hf://")
-    made = (hub if of_hub else download).init_container(files, file, security)
+    if files.artifact.uri.value.startswith("hf://"):
+        from . import hub  # rarely needed, so imported late
+
+        made = hub.init_container(files, file, security)
+    else:
+        made = download.init_container(files, file, security)
     return [because(made, "the model is downloaded before the server starts", files.source)]
 
 

@@ -14,7 +14,7 @@ from ....compiler.plan.service import ServicePlan
 from ....compiler.plan.serving.files import ModelFiles
 from ....compiler.plan.serving.source import place_of
 from ....compiler.system import Quantization
-from ...pod.hub import check_commit
+from ...pod.address import check_commit
 from . import Setup
 
 __all__ = ["language_server", "mounted", "quantization", "repository"]
