@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ...because import Because
 from ...catalog import load as catalog
@@ -11,9 +12,10 @@ from ...finding import finding, where
 from ...plan import Plan
 from ...plan.service import ServicePlan
 from ...system import MLSystem
-from ..decided import Setting, decided
 from ..lint import rule
-from ..planned import PLANNED, agrees
+
+if TYPE_CHECKING:
+    from ..decided import Setting
 
 __all__ = ["decided_by_the_plan"]
 
@@ -64,7 +66,11 @@ def decided_by_the_plan(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  
         runtime = service.runtime
         lines = [line for line in (runtime.command, runtime.args) if any(map(_given, line))]
         variables = [one for env in (runtime.env, service.part.env) for one in env.items() if _given(one[1])]
-        known = decided(runtime.setup.value) if lines or variables else None
+        if not lines and not variables:
+            continue
+        from ..decided import decided  # rarely needed, so imported late
+
+        known = decided(runtime.setup.value)
         if known is None:
             continue
         for line in lines:
@@ -89,6 +95,8 @@ def _given(value: object) -> bool:
 
 def _why(service: ServicePlan, setting: Setting, value: str, *, once: bool = False) -> str:
     """What goes wrong with a value; nothing if the plan of the service says the same, or has nothing to contradict."""
+    from ..planned import PLANNED, agrees  # rarely needed, so imported late
+
     if setting.when is not None and PLANNED[setting.when](service) is None:
         return ""
     if setting.plan is None or not agrees(value, PLANNED[setting.plan](service)):

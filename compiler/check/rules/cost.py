@@ -12,7 +12,6 @@ from ...finding import finding
 from ...plan import Plan
 from ...system import MLSystem, OnlineService
 from ..lint import rule
-from .cheaper import cheaper
 
 if TYPE_CHECKING:
     from ....schema.money import Budget
@@ -73,6 +72,8 @@ def _other_currency(budget: Because[Budget], total: Because[Budget]) -> Diagnost
 
 
 def _over(plan: Plan, share: Share) -> Diagnostic:
+    from .cheaper import cheaper  # rarely needed, so imported late
+
     budget, total = share.budget, share.total
     largest = sorted(share.parts.items(), key=lambda part: part[1].value.amount, reverse=True)
     name, most = largest[0]
