@@ -170,6 +170,40 @@ def test_compiling_imports_only_what_it_needs(command: list[str]) -> None:
     assert not [name for name in names if name.startswith("mlspec.schema.models")]
 
 
+BINDING = ("mistakes", "meant", "instead", "elsewhere", "pinned")
+
+UNNEEDED = {
+    "a spec without mistakes": tuple(f"compiler.bind.{name}" for name in BINDING),
+    "a system without language models": ("compiler.plan.language_models",),
+    "a platform without plugins": ("compiler.emit.loading",),
+    "a budget that is kept": ("compiler.check.rules.cheaper",),
+    "a server without arguments and variables": ("compiler.check.decided", "compiler.check.planned"),
+    "a run on one node": ("targets.retraining.launch", "targets.retraining.launched", "targets.retraining.nodes"),
+    "training without TRL": ("compiler.plan.training.fine_tuning", "targets.retraining.finetuning"),
+    "runs that CronJobs start": ("targets.orchestration.argo_objects", "targets.orchestration.argo_access"),
+    "a model in an object store": ("targets.pod.hub",),
+    "servers without GPUs": ("targets.monitoring.devices", "targets.monitoring.proofs.gpus"),
+    "a gateway without objects of its own": tuple(f"targets.traffic.{name}" for name in ("alb", "gke", "lattice")),
+}
+"""What a system may have, and the modules that it does not need then."""
+
+
+@pytest.fixture(scope="module")
+def needed() -> set[str]:
+    """The modules for a system that has all of it."""
+    names = imported("compile", "--dry-run", "examples/fraud-scorer", "--env", "production")
+    assert "mlspec.compiler.plan" in names
+    return names
+
+
+@pytest.mark.parametrize("what", UNNEEDED)
+def test_what_a_system_does_not_need_is_not_imported(needed: set[str], what: str) -> None:
+    for name in UNNEEDED[what]:
+        place = ROOT / name.replace(".", "/")
+        assert place.is_dir() or place.with_suffix(".py").exists(), "it has moved"
+        assert f"mlspec.{name}" not in needed
+
+
 def rendering(*arguments: str) -> set[str]:
     """The modules that make text of findings, which a command imports."""
     names = imported(*arguments)
