@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..compiler.record import Record
-from .disk import replace
 from .render import FORMATS, Format, named
 
 __all__ = ["Misplaced", "Output", "overwritten", "paired", "put"]
@@ -102,4 +101,6 @@ def put(file: str, text: str) -> None:
         with open(file, "ab") as handle:
             handle.write(whole)
     else:
+        from .disk import replace  # rarely needed, so imported late
+
         replace(os.path.realpath(file), whole)

@@ -14,9 +14,12 @@ from pathlib import Path
 
 from ..compiler.words import hostile
 
-__all__ = ["PLATFORM", "as_text", "platforms", "refused", "repository"]
+__all__ = ["PLATFORM", "RELEASES", "as_text", "platforms", "refused", "repository"]
 
 PLATFORM = "mlspec.platform.yaml"
+
+RELEASES = "releases"
+"""The folder of the release files, next to the spec."""
 
 
 def repository(folder: str) -> str:

@@ -9,13 +9,10 @@ from pathlib import Path
 
 from ..compiler.errors import ReleaseError
 from .disk import in_the_way, kind, locked, opened, replace, sweep
+from .places import RELEASES
 
-__all__ = ["FOLDER", "alone", "seen", "store"]
+__all__ = ["alone", "store"]
 
-FOLDER = "releases"
-"""Next to the spec."""
-
-Seen = tuple[tuple[str, int, int, int], ...]
 _MOST = 2**20
 """The largest file, in bytes: as large as any that mlspec reads."""
 
@@ -29,21 +26,11 @@ def alone(spec_folder: Path, out_folder: Path) -> Iterator[None]:
     above = os.path.dirname(os.path.realpath(out_folder))
     os.makedirs(above, exist_ok=True)
     with locked(spec_folder, above):
-        releases = spec_folder / FOLDER
+        releases = spec_folder / RELEASES
         if kind(releases) == "a folder":
             with suppress(OSError):  # reading a release does not need a folder that can be changed
                 sweep(releases)
         yield
-
-
-def seen(spec_folder: Path) -> Seen:
-    """The names of the release files, and what changes when one is replaced or edited: inode, time, and size."""
-    try:
-        with os.scandir(spec_folder / FOLDER) as found:
-            there = [(entry.name, entry.stat(follow_symlinks=False)) for entry in found]
-    except OSError:
-        return ()
-    return tuple(sorted((name, status.st_ino, status.st_mtime_ns, status.st_size) for name, status in there))
 
 
 def store(path: Path, text: str, before: str | None) -> None:

@@ -15,13 +15,28 @@ from ..compiler.diagnostics import Diagnostic, SourceFile, Span
 from ..compiler.limits import FILE
 from ..compiler.record import Record
 from ..compiler.words import visible
-from .places import as_text, platforms, refused
-from .releases import FOLDER
+from .places import RELEASES, as_text, platforms, refused
 
-__all__ = ["SPEC", "STDIN", "Text", "Texts", "gathered", "given", "makes_wait", "piped", "text_of", "unreadable"]
+__all__ = [
+    "SPEC",
+    "STDIN",
+    "Seen",
+    "Text",
+    "Texts",
+    "gathered",
+    "given",
+    "makes_wait",
+    "piped",
+    "seen",
+    "text_of",
+    "unreadable",
+]
 
 SPEC = "mlspec.yaml"
 STDIN = "-"
+
+
+Seen = tuple[tuple[str, int, int, int], ...]
 
 
 class Text(Record):
@@ -52,6 +67,16 @@ class Texts(Record):
     def all(self) -> tuple[Text, ...]:
         """Every file."""
         return (self.spec, *self.platforms, *(text for _, text in self.releases))
+
+
+def seen(spec_folder: Path) -> Seen:
+    """The names of the release files, and what changes when one is replaced or edited: inode, time, and size."""
+    try:
+        with os.scandir(spec_folder / RELEASES) as found:
+            there = [(entry.name, entry.stat(follow_symlinks=False)) for entry in found]
+    except OSError:
+        return ()
+    return tuple(sorted((name, status.st_ino, status.st_mtime_ns, status.st_size) for name, status in there))
 
 
 def gathered(path: str, platform: str | None) -> Texts:
@@ -93,7 +118,7 @@ def _around(path: Path | None, spec: Text, platform: str | None) -> Texts:
 
 
 def _releases(folder: Path, found: list[Diagnostic]) -> Iterator[tuple[str, Text]]:
-    releases = folder / FOLDER
+    releases = folder / RELEASES
     if not releases.is_dir():
         return
     try:

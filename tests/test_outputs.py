@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mlspec.terminal import outputs
+from mlspec.terminal import disk, outputs
 from mlspec.terminal.outputs import Misplaced, paired
 from mlspec.terminal.render import FORMATS, Format
 
@@ -199,7 +199,7 @@ def test_a_link_stays_and_a_device_is_not_replaced(specs: Path) -> None:
 @pytest.mark.parametrize("path", ["/dev/stdout", "/dev/null", "/dev/fd/1"])
 def test_what_dev_holds_is_added_to(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even if it is a plain file, as standard output is behind a `>`."""
-    monkeypatch.setattr(outputs, "replace", lambda *_: pytest.fail("replaced"))
+    monkeypatch.setattr(disk, "replace", lambda *_: pytest.fail("replaced"))
     monkeypatch.setattr(os.path, "isfile", lambda _: True)
     (tmp_path / "there").write_text("before ")
     open_ = open
@@ -215,7 +215,7 @@ def test_a_file_that_cannot_be_written_is_said(monkeypatch: pytest.MonkeyPatch) 
     def full(path: str, _: str) -> None:
         raise OSError(28, "No space left on device", path)
 
-    monkeypatch.setattr(outputs, "replace", full)
+    monkeypatch.setattr(disk, "replace", full)
     ran = run("lint", "clean.mlspec.yaml", "--format", "sarif", "--output", "a.sarif", "--format", "json")
     assert ran.status == 2
     assert "error: --output a.sarif cannot be written: No space left on device\n" in ran.err

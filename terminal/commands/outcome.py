@@ -11,7 +11,7 @@ from ...compiler.diagnostics import Diagnostic
 from ...compiler.link import Bundle
 from ...compiler.pipeline import Compiled
 from ...compiler.record import Record
-from ..releases import Seen
+from ..texts import Seen
 
 if TYPE_CHECKING:
     from ..write import Rendered

@@ -12,9 +12,8 @@ from ...compiler.check.claims import Claims
 from ...compiler.check.outline import Neighbors
 from ...compiler.diagnostics import Diagnostic
 from ...compiler.pipeline import Compiled, missing_environments
-from ..releases import seen
 from ..render.report import Subject
-from ..texts import STDIN, gathered
+from ..texts import STDIN, gathered, seen
 from ..workspace import find, load, parsed
 from .outcome import Outcome, judged, made, whole
 from .request import Request, folder_of
