@@ -14,7 +14,7 @@ from ...compiler.plan.training import TrainingPlan
 from ...compiler.system import Distributed
 from ..pod.own import own_image
 from ..pod.security import container_security
-from .api_token import api_mount
+from .api_server import api_mount
 
 __all__ = ["launcher"]
 

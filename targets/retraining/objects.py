@@ -17,8 +17,8 @@ from ..pod import access
 from ..pod.egress import egress, siblings, tcp
 from ..pod.sharing import of_services
 from . import promotion
+from .api_server import api_egress
 from .config import COMPONENT, labels
-from .permissions import api_server
 from .steps import grants
 
 __all__ = ["addresses", "network_policy", "service_account"]
@@ -64,7 +64,7 @@ def network_policy(training: TrainingPlan) -> Iterator[Artifact]:
             "egress": [
                 *egress(scope, addresses(training), [*grants(training), *promotion.grants(training)]),
                 *_monitor(training),
-                *api_server(training),
+                *api_egress(training),
             ],
         },
     }

@@ -9,13 +9,12 @@ from ...compiler.emit.artifact import Artifact, Body
 from ...compiler.plan.training import TrainingPlan
 from .. import naming
 from ..pod import access
-from ..pod import egress as outgoing
 from ..pod.egress import egress
 from .config import labels
 from .pods import NODE, node_labels
 from .steps import grants
 
-__all__ = ["api_server", "nodes_policy", "permissions"]
+__all__ = ["nodes_policy", "permissions"]
 
 
 def permissions(training: TrainingPlan) -> Iterator[Artifact]:
@@ -49,17 +48,6 @@ def permissions(training: TrainingPlan) -> Iterator[Artifact]:
         kind = str(body["kind"])
         why = because(kind, "the `train` step creates a TrainJob", spread.nodes)
         yield Artifact(path=naming.path_of(scope, "retraining", kind, training.name), body=body, why=why)
-
-
-def api_server(training: TrainingPlan) -> list[Because[Body]]:
-    """The egress rule for the API server, if the run uses it."""
-    needs = [
-        *([training.spread.nodes] if training.spread is not None else []),
-        *([training.searched.when] if training.searched is not None else []),
-    ]
-    if not needs:
-        return []
-    return [because(outgoing.api_server(), "a TrainJob is created, or the result of a search is written", *needs)]
 
 
 def nodes_policy(training: TrainingPlan, uris: tuple[Because[str], ...]) -> Iterator[Artifact]:

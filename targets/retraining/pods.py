@@ -19,7 +19,7 @@ from ..pod.credentials import pull_secrets
 from ..pod.security import pod_security
 from ..pod.undisturbed import undisturbed
 from . import carried
-from .api_token import api_mount, api_token, api_volume
+from .api_server import api_mount, api_token, api_volume
 from .config import labels
 from .steps import containers, devices, grants, node_container, search_container, shares_memory
 

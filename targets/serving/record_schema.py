@@ -11,7 +11,7 @@ from ...compiler.emit.jsontext import json_lines
 from ...compiler.plan import Plan
 from ...compiler.plan.measuring import MeasuringPlan
 from ...compiler.plan.service import ServicePlan
-from ...compiler.plan.serving.recording import Recorded, capture_of, columns
+from ...compiler.plan.serving.recording import Recorded, columns
 from ...compiler.system import Capture
 
 __all__ = ["schema"]
@@ -20,11 +20,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 CLOSED = fixed(False, "a column that no reader expects would be ignored")
 
 
-def schema(service: ServicePlan, plan: Plan) -> Iterator[Artifact]:
-    """The schema, if something other than mlspec's recorder writes records."""
-    capture = capture_of(service.scope, service.part)
-    if capture is None or capture.by.value not in ("client", "runtime"):
-        return
+def schema(service: ServicePlan, capture: Capture, plan: Plan) -> Iterator[Artifact]:
+    """The schema of the records that something other than mlspec's recorder writes."""
     known = columns(service)
     process = plan.measuring
     rivals = {} if process is None else {one.name.value: one for one in _rivals(process, known["outputs"])}

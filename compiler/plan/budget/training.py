@@ -25,9 +25,10 @@ from ..accelerators import COUNTS, called, unfit
 from ..choose import number
 from ..training import options as each
 from ..training import speed
-from ..training.memory import needed, trained_shape
+from ..training.memory import needed
 from ..training.nodes import across
 from ..training.options import Option, against, keeps, paid
+from ..training.shape import trained_shape
 from .prices import money, times
 
 if TYPE_CHECKING:

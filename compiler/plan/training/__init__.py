@@ -22,10 +22,10 @@ from ..orchestration import Orchestration
 from ..orchestration import kept as kept_for
 from ..scope import Scope
 from . import contract, fit
-from . import nodes as grouped
 
 if TYPE_CHECKING:
     from .fine_tuning import FineTuningPlan
+    from .nodes import Sizes
 
 __all__ = ["TrainingPlan"]
 
@@ -108,19 +108,25 @@ class TrainingPlan:
     @cached_property
     def nodes(self) -> Because[int]:
         """The number of pods that run `train`."""
-        return grouped.nodes(self.part)
+        spread = self.part.distributed
+        return spread.nodes if spread is not None else fixed(1, "a training run is one pod")
 
     @cached_property
-    def sizes(self) -> grouped.Sizes | None:
+    def sizes(self) -> Sizes | None:
         """How the processes are grouped; None if training is not distributed."""
-        asked = self.part.resources.accelerator
-        devices = asked.count if asked is not None else None
-        return grouped.sizes(self.part.distributed, devices) if self.part.distributed is not None else None
+        spread, asked = self.part.distributed, self.part.resources.accelerator
+        if spread is None:
+            return None
+        from .nodes import sizes  # rarely needed, so imported late
+
+        return sizes(spread, asked.count if asked is not None else None)
 
     @cached_property
     def prefix(self) -> Because[str]:
         """The prefix of the names of a run's TrainJobs, if several pods train together."""
-        return grouped.prefix(self.name)
+        from .nodes import prefix  # rarely needed, so imported late
+
+        return prefix(self.name)
 
     @cached_property
     def fine_tuning(self) -> FineTuningPlan | None:

@@ -19,12 +19,13 @@ from ...because import Because, decision
 from ...row import Row
 from ...system import Distributed, LlmShape
 from ..choose import count, counted, gibibytes
+from .shape import trained_shape
 
 if TYPE_CHECKING:
     from .. import Plan
     from . import TrainingPlan
 
-__all__ = ["TrainingMemory", "needed", "training_memory", "trained_shape"]
+__all__ = ["TrainingMemory", "needed", "training_memory"]
 
 STATE = {"full": 16.0, "dpo": 18.0, "lora": 2.0}
 """Bytes per parameter."""
@@ -53,16 +54,6 @@ def training_memory(plan: Plan) -> TrainingMemory | None:
         return None
     has = plan.platform.accelerators[asked.type.value].memory
     return TrainingMemory(least, has, asked.type, found[1]) if has is not None else None
-
-
-def trained_shape(training: TrainingPlan) -> tuple[LlmShape, Because[str]] | None:
-    """The shape of the language model that is trained, and the method; None if either is unknown."""
-    language = training.trained.llm
-    if language is None or language.tuning is None or language.tuning.method.value == "prompting":
-        return None
-    family = training.scope.platform.families[language.family.value] if language.family is not None else None
-    shape = language.shape if language.shape is not None else family.shape if family is not None else None
-    return (shape, language.tuning.method) if shape is not None else None
 
 
 def needed(training: TrainingPlan, devices: Because[int]) -> Because[int] | None:

@@ -14,7 +14,7 @@ from ...row import Row
 from ...system import Distributed, Training
 from ..choose import count
 
-__all__ = ["PREFIX", "Sizes", "across", "nodes", "prefix", "sizes", "unequal"]
+__all__ = ["PREFIX", "Sizes", "across", "prefix", "sizes", "unequal"]
 
 PREFIX = 36
 """The longest prefix of the name of a TrainJob. Its pods are called `PREFIX-HASH-node-0-INDEX-RANDOM`, which are 9 + 7
@@ -28,11 +28,6 @@ class Sizes(Row):
     """Replicas of the model, or shards of it if it is fully sharded."""
     tensor: Because[int]
     pipeline: Because[int]
-
-
-def nodes(part: Training) -> Because[int]:
-    """The number of pods that run `train`."""
-    return part.distributed.nodes if part.distributed is not None else fixed(1, "a training run is one pod")
 
 
 def across(devices: Because[int], part: Training) -> Because[int]:

@@ -14,7 +14,7 @@ from ...because import Because, because, decision, fixed
 from ...finding import refusal
 from ...system import LlmShape
 from ..choose import counted, gibibytes
-from .memory import trained_shape
+from .shape import trained_shape
 
 if TYPE_CHECKING:
     from . import TrainingPlan

@@ -1,4 +1,4 @@
-"""The token of the API server in the pods of a run, for the one container that creates objects."""
+"""The API server, for the one container of a run that creates objects: its token, and the way to it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 from ...compiler.because import Because, because, fixed
 from ...compiler.emit.artifact import Body
 from ...compiler.plan.training import TrainingPlan
+from ..pod import egress
 
-__all__ = ["api_mount", "api_token", "api_volume"]
+__all__ = ["api_egress", "api_mount", "api_token", "api_volume"]
 
 FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
 
@@ -33,3 +34,14 @@ def api_token(why: Because[bool]) -> Because[Body]:
         {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
     ]
     return because({"name": "api", "projected": {"sources": sources}}, why.reason, why)
+
+
+def api_egress(training: TrainingPlan) -> list[Because[Body]]:
+    """The egress rule for the API server, if the run uses it."""
+    needs = [
+        *([training.spread.nodes] if training.spread is not None else []),
+        *([training.searched.when] if training.searched is not None else []),
+    ]
+    if not needs:
+        return []
+    return [because(egress.api_server(), "a TrainJob is created, or the result of a search is written", *needs)]
