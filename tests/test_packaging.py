@@ -190,7 +190,11 @@ UNNEEDED = {
     "runs that CronJobs start": ("targets.orchestration.argo_objects", "targets.orchestration.argo_access"),
     "records that mlspec writes": ("targets.serving.record_schema",),
     "a model in an object store": ("targets.pod.hub",),
-    "servers without GPUs": ("targets.monitoring.devices", "targets.monitoring.proofs.gpus"),
+    "servers without GPUs": (
+        "compiler.check.rules.device_files",
+        "targets.monitoring.devices",
+        "targets.monitoring.proofs.gpus",
+    ),
     "a gateway without objects of its own": tuple(f"targets.traffic.{name}" for name in ("alb", "gke", "lattice")),
 }
 """What a system may have, and the modules that it does not need then."""

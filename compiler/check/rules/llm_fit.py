@@ -68,13 +68,13 @@ def does_not_fit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:  # noqa:
           llm:
             tokens: {context: 8192, output: 512}
     """
-    from .device_files import larger_than_memory
-
     for service in plan.online.values():
         fit = service.hardware.fit if service.is_language_model else None
         if fit is not None and not fit.fits.value:
             yield _misfit(service, fit)
-        elif fit is None:
+        elif fit is None and service.devices is not None:
+            from .device_files import larger_than_memory  # rarely needed, so imported late
+
             yield from larger_than_memory(service)
 
 
