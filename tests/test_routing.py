@@ -225,6 +225,36 @@ def test_nothing_mutes_alerts_of_another_system_namespace_or_cluster(example: Pa
             assert {"cluster", "namespace", "system"} <= set(rule["equal"])
 
 
+def matches(matchers: list[str], labels: dict[str, str]) -> bool:
+    """Whether Alertmanager finds an alert with some matchers. A label that is missing is empty."""
+    for label, operator, value in (re.findall(r'^(\w+)(=~|!=|=)"(.*)"$', one)[0] for one in matchers):
+        found = re.fullmatch(value, labels.get(label, "")) if operator == "=~" else labels.get(label, "") == value
+        if bool(found) is (operator == "!="):
+            return False
+    return True
+
+
+def mutes(config: dict[str, Any], source: dict[str, str], target: dict[str, str]) -> bool:
+    """Whether an alert that fires mutes another one of the same service."""
+    return any(
+        matches(rule["source_matchers"], source) and matches(rule["target_matchers"], target)
+        for rule in config["inhibit_rules"]
+    )
+
+
+@pytest.mark.parametrize("group", [{}, {"segment": "country", "segment_value": "LI"}])
+def test_trap_a_country_that_always_has_few_labels_would_mute_the_request_to_train(group: dict[str, str]) -> None:
+    example = next(path for path in EXAMPLES if path.name == "fraud-scorer")
+    found = [labels for environment, labels in alerts(plain(example)) if environment == "production"]
+    few, due, worse = (
+        next(labels for labels in found if labels["alertname"] == name and "segment" not in labels)
+        for name in ("ModelQualitySamplesFew", "ModelRetrainingDue", "ModelQualityUncertain")
+    )
+    config = plain_of(plain(example))["production"]
+    for muted in (due, worse):
+        assert mutes(config, {**few, **group}, muted) is (not group)
+
+
 @EACH
 def test_a_server_takes_the_object(example: Path) -> None:
     for body in config_of(operated(example)).values():
