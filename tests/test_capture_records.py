@@ -557,6 +557,16 @@ def test_failed_binary_and_unsampled_requests_are_counted(tmp_path: Path) -> Non
         assert counted["mlspec_recorder_records_total"] == 0
 
 
+@pytest.mark.slow
+def test_trap_requests_outside_of_the_sample_are_no_losses_whatever_they_contain(tmp_path: Path) -> None:
+    """Otherwise, binary requests would be a share of all requests, and other losses one of the sample."""
+    with serving(response()) as server, running(tmp_path, server, capture__sample=0) as recorder:
+        send(recorder.port, request(b"x", Content_Type="application/octet-stream"))
+        counted = recorder.counted()
+        assert counted['mlspec_recorder_dropped_total{reason="not-sampled"}'] == 1
+        assert counted['mlspec_recorder_dropped_total{reason="binary"}'] == 0
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

@@ -24,6 +24,7 @@ Rules = list[dict[str, Any]]
 
 RECORDER = 'job="fraud/fraud-scorer-capture",namespace="fraud"'
 REQUESTS = f"mlspec_recorder_requests_total{{{RECORDER}}}"
+RECORDS = f"mlspec_recorder_records_total{{{RECORDER}}}"
 
 
 def dropped(reason: str) -> str:
@@ -43,22 +44,83 @@ def rule(name: str) -> dict[str, Any]:
     return found
 
 
+def recorded(sampled: float = 10, **lost: float) -> dict[str, str]:
+    """The series of a recorder that gets 100 requests per minute: `sampled` are to be recorded, and some are lost."""
+    reasons = {"no-id": 0.0, "queue": 0.0, "failed": 0.0, **{why.replace("_", "-"): n for why, n in lost.items()}}
+    counts = {REQUESTS: 100.0, RECORDS: sampled - sum(lost.values()), dropped("not-sampled"): 100 - sampled}
+    counts |= {dropped(reason): lost for reason, lost in reasons.items()}
+    return {series: f"0+{count}x60" for series, count in counts.items()}
+
+
+@cache
+def lossy_of(sample: str, where: str) -> dict[str, Any]:
+    """The alert if another share of the predictions is recorded, or if the body has the ID."""
+    settings = [
+        f"monitoring.capture.sample={sample}",
+        *(["monitoring.capture.headers=null"] if where == "body" else []),
+    ]
+    made = mlspec.compile(
+        ROOT / "examples" / "fraud-scorer" / "mlspec.yaml",
+        today="2026-11-23", settings=settings, environments=["production"],
+    )  # fmt: skip
+    groups = load(files(made)["production/monitoring/rules.yaml"])["groups"]
+    (found,) = [rule for group in groups for rule in group["rules"] if rule.get("alert") == "CaptureLossy"]
+    return dict(found)
+
+
+def said(lost: str) -> str:
+    return f"fraud-scorer: {lost} of the predictions that should be recorded are lost"
+
+
+Cases = tuple[tuple[dict[str, str], int, str | None], ...]
+
+
 @pytest.mark.slow
 def test_records_that_are_lost_open_a_ticket(tmp_path: Path) -> None:
-    """Of 100 requests per minute, 2 are lost: 2%."""
-    lossy, requests = rule("CaptureLossy"), {REQUESTS: "0+100x60"}
+    """If all predictions are recorded. Of 100 requests per minute, 2 are lost: 2%."""
+    lossy, requests = lossy_of("100%", "header"), {REQUESTS: "0+100x60"}
     assert (lossy["labels"]["severity"], lossy["labels"]["failure"]) == ("ticket", "loop")
-    said = "fraud-scorer: 2% of the predictions are not recorded"
-    cases: tuple[tuple[dict[str, str], int, str | None], ...] = (
-        ({**requests, dropped("store"): "0+2x60"}, 20, said),
-        ({**requests, dropped("store"): "0+2x60"}, 14, None),
-        ({**requests, dropped("store"): "0+1x60", dropped("queue"): "0+1x60"}, 20, said),
-        ({**requests, dropped("store"): "0+1x60"}, 40, None),  # at the limit
-        ({**requests, dropped("not-sampled"): "0+90x60", dropped("failed"): "0+50x60"}, 40, None),
-        ({REQUESTS: "0x60", dropped("store"): "0x60"}, 40, None),  # no requests
-        ({f"{key[:-1]},pod=\"b\"}}" if "store" in key else key: value for key, value in
-          {**requests, dropped("store"): "0+2x60"}.items()}, 20, said),
+    cases: Cases = (
+        ({**requests, dropped("disk"): "0+2x60"}, 20, said("2%")),
+        ({**requests, dropped("disk"): "0+2x60"}, 14, None),
+        ({**requests, dropped("disk"): "0+1x60", dropped("queue"): "0+1x60"}, 20, said("2%")),
+        ({**requests, dropped("disk"): "0+1x60"}, 40, None),  # at the limit
+        ({**requests, dropped("failed"): "0+50x60"}, 40, None),
+        ({REQUESTS: "0x60", dropped("disk"): "0x60"}, 40, None),  # no requests
+        ({f"{key[:-1]},pod=\"b\"}}" if "disk" in key else key: value for key, value in
+          {**requests, dropped("disk"): "0+2x60"}.items()}, 20, said("2%")),
     )  # fmt: skip
+    proves_each(tmp_path, [lossy], [(series, [(minute, lossy, told)]) for series, minute, told in cases])
+
+
+@pytest.mark.slow
+def test_trap_what_is_lost_of_a_sample_is_a_small_share_of_all_requests(tmp_path: Path) -> None:
+    """If a tenth is recorded, half of it is 5% of all requests; of a sample of 1%, even all of it is at the limit."""
+    lossy = lossy_of("10%", "header")
+    cases: Cases = (
+        (recorded(queue=0.5), 20, said("5%")),
+        (recorded(disk=0.5), 20, said("5%")),
+        (recorded(queue=0.05), 40, None),
+        (recorded(no_id=5), 20, said("5%")),
+        (recorded(no_id=0.5), 40, None),  # of all requests, not of the sample
+        (recorded(failed=5), 40, None),
+        (recorded(sampled=0), 40, None),
+        (dict.fromkeys(recorded(), "0x60"), 40, None),  # no requests
+        ({**dict.fromkeys(recorded(), "0x60"), REQUESTS: "0+100x60", dropped("no-id"): "0+100x60"}, 20, said("100%")),
+    )
+    proves_each(tmp_path, [lossy], [(series, [(minute, lossy, told)]) for series, minute, told in cases])
+    rare = lossy_of("1%", "header")
+    proves_each(tmp_path, [rare], [(recorded(sampled=1, queue=1), [(20, rare, said("100%"))])])
+
+
+@pytest.mark.slow
+def test_trap_an_id_in_the_body_is_only_read_after_most_losses(tmp_path: Path) -> None:
+    lossy = lossy_of("10%", "body")
+    cases: Cases = (
+        (recorded(queue=0.5), 40, None),  # of all requests
+        (recorded(queue=5), 20, said("5%")),
+        (recorded(disk=0.5), 20, said("5%")),
+    )
     proves_each(tmp_path, [lossy], [(series, [(minute, lossy, told)]) for series, minute, told in cases])
 
 

@@ -141,16 +141,16 @@ class Observer:
         return framed(head.headers) or Body(0)
 
     def _judge_request(self, exchange: Exchange) -> None:
+        """The sample comes first: what is lost of it is then a share of it, whatever the reason."""
+        header = self._config.headers.get(self._config.id)
+        if header is not None:
+            given = exchange.headers.get(header)
+            if not given:
+                self._lose(exchange, "no-id")
+            elif not any(sampled(one.strip(), self._config.sample) for one in (given, *given.split(","))):
+                self._lose(exchange, "not-sampled")
         if _binary(exchange.headers):
             self._lose(exchange, "binary")
-        header = self._config.headers.get(self._config.id)
-        if header is None:
-            return
-        given = exchange.headers.get(header)
-        if not given:
-            self._lose(exchange, "no-id")
-        elif not any(sampled(one.strip(), self._config.sample) for one in (given, *given.split(","))):
-            self._lose(exchange, "not-sampled")
 
     def _ask_part(self, data: bytes) -> None:
         if self._sending is not None:

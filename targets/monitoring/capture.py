@@ -23,6 +23,12 @@ LIMIT = fixed(0.01, "more losses than that can move a metric by as much as its a
 WINDOW = fixed("15m", "three times as long as a file stays open")
 MEANT = fixed("not-sampled|failed", "what the recorder leaves out on purpose")
 
+ALONE = {
+    "header": fixed("no-id", "all other losses are of requests in the sample"),
+    "body": fixed("disk", "the ID is read after all other losses"),
+}
+"""The only reason of a loss before or after the ID is known to be in the sample, by where the ID is."""
+
 
 def groups(service: ServicePlan) -> Iterator[Because[Body]]:
     """The rules, if a recorder is in the pods."""
@@ -36,12 +42,12 @@ def groups(service: ServicePlan) -> Iterator[Because[Body]]:
     yield because(group, "a recorder is in the pods", service.recorder.part.by)
 
 
-def _series(service: ServicePlan, name: str, more: str = "") -> Because[str]:
+def _series(service: ServicePlan, name: str, more: str = "", **parts: Because[str]) -> Because[str]:
     return promql(
         f'mlspec_recorder_{name}{{{{job="{{namespace}}/{{monitor}}"{more}}}}}',
         namespace=service.scope.namespace,
         monitor=service.named("capture"),
-        meant=MEANT,
+        **parts,
     )
 
 
@@ -51,15 +57,10 @@ def _lossy(service: ServicePlan) -> Alert:
         "CaptureLossy",
         "ticket",
         "loop",
+        text("{lost} > {limit}", lost=_lost(service), limit=LIMIT),
         text(
-            "sum(rate({dropped}[{window}]))\n/ sum(rate({requests}[{window}])) > {limit}",
-            dropped=_series(service, "dropped_total", ',reason!~"{meant}"'),
-            requests=_series(service, "requests_total"),
-            window=WINDOW,
-            limit=LIMIT,
-        ),
-        text(
-            "{service}: {{{{ $value | humanizePercentage }}}} of the predictions are not recorded", service=service.name
+            "{service}: {{{{ $value | humanizePercentage }}}} of the predictions that should be recorded are lost",
+            service=service.name,
         ),
         action=fixed(
             "Look at the label `reason` of mlspec_recorder_dropped_total, and at the log of the recorder. "
@@ -68,7 +69,45 @@ def _lossy(service: ServicePlan) -> Alert:
         ),
         wait=WINDOW,
     )
-    return proofs.lossy(service, lossy, LIMIT.value)
+    return proofs.lossy(service, lossy, LIMIT.value, sampled(service))
+
+
+def sampled(service: ServicePlan) -> str:
+    """Where the ID is that decides whether a prediction is recorded; nothing if all are."""
+    assert service.recorder is not None
+    part = service.recorder.part
+    if part.sample.value.amount >= 1:
+        return ""
+    return "header" if part.id.value in part.headers else "body"
+
+
+def _lost(service: ServicePlan) -> Because[str]:
+    """The share of the predictions that should be recorded and are lost.
+
+    With a sample, most requests are left out on purpose. What is lost afterward is a share of those in the sample: of
+    all requests, it would always be less than the sample itself.
+    """
+    assert service.recorder is not None
+    part, way = service.recorder.part, sampled(service)
+    requests = _rate(_series(service, "requests_total"))
+    if not way:
+        dropped = _series(service, "dropped_total", ',reason!~"{meant}"', meant=MEANT)
+        return text("{dropped}\n/ {requests}", dropped=_rate(dropped), requests=requests).also(part.sample)
+    one = _rate(_series(service, "dropped_total", ',reason="{alone}"', alone=ALONE[way]))
+    others = text("{meant}|{alone}", meant=MEANT, alone=ALONE[way])
+    rest = _rate(_series(service, "dropped_total", ',reason!~"{others}"', others=others))
+    early, late = (one, rest) if way == "header" else (rest, one)
+    return text(
+        "{early} / {requests}\n+ ({late} / ({records} + {late} > 0) or vector(0))",
+        early=early,
+        requests=requests,
+        late=late,
+        records=_rate(_series(service, "records_total")),
+    ).also(part.sample, part.id, *part.headers.values())
+
+
+def _rate(series: Because[str]) -> Because[str]:
+    return text("sum(rate({series}[{window}]))", series=series, window=WINDOW)
 
 
 def _absent(service: ServicePlan) -> Alert:

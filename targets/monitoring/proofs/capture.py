@@ -28,29 +28,43 @@ def _healthy(service: ServicePlan, flows: Flows) -> Series:
     return {_name(service, "requests_total"): counter([(length(flows), RATE)])}
 
 
-def lossy(service: ServicePlan, alert: Alert, limit: float) -> Alert:
-    """Records are lost."""
+SHARE = 0.1
+"""The share of the requests that is recorded, if not all are."""
+
+
+def lossy(service: ServicePlan, alert: Alert, limit: float, sampled: str) -> Alert:
+    """Records are lost. `sampled` is where the ID is that decides what is recorded; nothing if everything is."""
+    kept = SHARE if sampled else 1.0
+    of = {"no-id": 1.0, "queue": kept if sampled == "header" else 1.0, "disk": kept, "failed": kept}
+    """The share of the requests that can be lost for a reason."""
 
     def losing(name: str, minutes: int, **shares: float) -> tuple[str, Series]:
-        """Shares of the requests that are dropped, by reason, from the first minute on."""
-        series = {_name(service, "requests_total"): counter([(minutes, RATE)])}
-        for reason, share in shares.items():
-            dropped = _name(service, "dropped_total", reason=reason.replace("_", "-"))
-            series[dropped] = counter([(minutes, share * RATE)])
+        """Shares of what can be lost that are dropped, by reason, from the first minute on."""
+        lost = {"no-id": 0.0, "disk": 0.0, **{reason.replace("_", "-"): share for reason, share in shares.items()}}
+        records = RATE * kept * (1 - sum(lost.values()))
+        series = {
+            _name(service, "requests_total"): counter([(minutes, RATE)]),
+            _name(service, "records_total"): counter([(minutes, records)]),
+            _name(service, "dropped_total", reason="not-sampled"): counter([(minutes, RATE * (1 - kept))]),
+        }
+        for reason, share in lost.items():
+            dropped = _name(service, "dropped_total", reason=reason)
+            series[dropped] = counter([(minutes, share * RATE * of[reason])])
         return name, series
 
     def scenes(alert: Alert) -> Iterator[Scene]:
         end = WINDOW + wait(alert) + AT
-        name, series = losing("twice as many records are lost as may be", end, store=2 * limit)
         at = wait(alert) + 2
-        # from minute 1 on, a window has two samples, and both rates have the same window
-        checks = (*silent(alert, wait(alert)), fired(alert, at, 2 * limit))
-        yield Scene(name=name, series=series, checks=checks)
         for name, series in (
-            losing("half as many records are lost as may be", end, store=limit / 2),
-            losing("most predictions are not sampled", end, not_sampled=0.9),
+            losing("twice as many records are lost as may be", end, disk=2 * limit),
+            losing("twice as many requests have no ID as may", end, no_id=2 * limit),
+        ):
+            # from minute 1 on, a window has two samples, and all rates have the same window
+            yield Scene(name=name, series=series, checks=(*silent(alert, wait(alert)), fired(alert, at, 2 * limit)))
+        for name, series in (
+            losing("half as many records are lost as may be", end, disk=limit / 2),
             losing("requests fail", end, failed=0.5),
-            losing("two reasons are below the limit together", end, store=limit / 4, queue=limit / 4),
+            losing("two reasons are below the limit together", end, disk=limit / 4, queue=limit / 4),
         ):
             yield Scene(name=name, series=series, checks=silent(alert, end - 1))
 
