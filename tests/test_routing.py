@@ -5,6 +5,7 @@ cluster/test_alertmanager.py does it on a real Alertmanager.
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 import mlspec
 from mlspec.compiler.plan.alerting import AlertingPlan
 from mlspec.compiler.plan.alerting.failures import EXPLAINS, FAILURES, Failure
-from mlspec.targets.monitoring.routing.receivers import URGENCY
+from mlspec.targets.monitoring.routing.receivers import TEXT, URGENCY
 from mlspec.targets.monitoring.routing.tree import tree
 
 from .routing import NEWER, amtool, compiled, config_of, merged, plain_of, routed, written
@@ -333,13 +334,48 @@ def test_secrets_are_files_for_alertmanager_and_references_for_the_operator(tmp_
 
 def test_a_page_is_urgent_for_the_tools_of_an_on_call_engineer(tmp_path: Path) -> None:
     for severity, meant in (("page", "critical"), ("ticket", "warning")):
-        data = tmp_path / "data.json"
-        data.write_text(f'{{"commonLabels": {{"severity": "{severity}"}}}}')
         text = URGENCY.format(page="critical", ticket="warning")
-        done = amtool(
-            "template", "render", "--template.glob=/dev/null", f"--template.data={data}", f"--template.text={text}"
-        )
-        assert done.stdout.strip() == meant, done.stderr
+        assert shown(tmp_path, text, {"commonLabels": {"severity": severity}}).strip() == meant
+
+
+def shown(tmp_path: Path, text: str, data: dict[str, Any]) -> str:
+    """A template as Alertmanager shows it."""
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps(data))
+    done = amtool(
+        "template", "render", "--template.glob=/dev/null", f"--template.data={path}", f"--template.text={text}"
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def of_country(number: int, **annotations: str) -> dict[str, Any]:
+    labels = {"alertname": "ModelQualityLow", "segment_value": f"country {number}"}
+    said = {"summary": f"recall for country {number} is 0.5", "impact": "Fraud.", "action": "Fix it.", **annotations}
+    return {"status": "firing", "labels": labels, "annotations": said}
+
+
+def test_trap_microsoft_teams_refuses_a_long_message_and_alertmanager_drops_it(tmp_path: Path) -> None:
+    """28 KB at most. A fault may raise an alert for each country, and each has the same steps."""
+    texts = [
+        text for example in EXAMPLES for path, text in files(plain(example)).items() if "/monitoring/rules" in path
+    ]
+    rules = [rule for text in texts for group in load(text)["groups"] for rule in group["rules"] if "alert" in rule]
+    steps = max((rule["annotations"].get("action", "") for rule in rules), key=len)
+    text = shown(tmp_path, TEXT, {"alerts": [of_country(number, action=steps) for number in range(250)]})
+    assert len(text.encode()) < 14 * 2**10
+    assert text.count(steps) == text.count("Impact: Fraud.") == 1
+    assert text.count("*ModelQualityLow*") == 20
+    assert text.endswith("These are 20 of 250 alerts.\n")
+
+
+def test_what_alerts_do_not_share_is_in_the_message(tmp_path: Path) -> None:
+    one, other = of_country(1, runbook_url="https://a"), of_country(2, runbook_url="https://b", action="Roll back.")
+    assert shown(tmp_path, TEXT, {"alerts": [one, other, of_country(3)]}) == (
+        "*ModelQualityLow*: recall for country 1 is 0.5\nFix it.\nImpact: Fraud.\nRunbook: https://a\n"
+        "*ModelQualityLow*: recall for country 2 is 0.5\nRoll back.\nRunbook: https://b\n"
+        "*ModelQualityLow*: recall for country 3 is 0.5\nFix it.\n"
+    )
 
 
 # What is declared

@@ -26,13 +26,31 @@ SUMMARY = (
 
 TITLE = f"[{{{{ .Status | toUpper }}}}] {SUMMARY}"
 
+MOST = 20
+"""The most alerts that a message lists. One cause can raise an alert for each value of a column, and services refuse
+long messages: Microsoft Teams those of more than 28 KB. Alertmanager drops what is refused.
+"""
+
+
+def _unless_repeated(annotation: str, words: str) -> str:
+    """An annotation, unless the alert before has the same one. Alertmanager sorts alerts by their labels."""
+    said = f"$said_{annotation}"
+    return (
+        f"{{{{ if ne .Annotations.{annotation} {said} }}}}{{{{ {said} = .Annotations.{annotation} }}}}"
+        f"{{{{ with {said} }}}}{words}{{{{ . }}}}\n{{{{ end }}}}{{{{ end }}}}"
+    )
+
+
+SAID = {"action": "", "impact": "Impact: ", "runbook_url": "Runbook: ", "dashboard_url": "Dashboard: "}
+"""The annotations below each summary, and the words before them."""
+
 TEXT = (
-    f"{{{{ range {ALERTS} }}}}*{{{{ .Labels.alertname }}}}*: {{{{ .Annotations.summary }}}}\n"
-    "{{ with .Annotations.action }}{{ . }}\n{{ end }}"
-    "Impact: {{ .Annotations.impact }}\n"
-    "{{ with .Annotations.runbook_url }}Runbook: {{ . }}\n{{ end }}"
-    "{{ with .Annotations.dashboard_url }}Dashboard: {{ . }}\n{{ end }}"
-    "{{ end }}"
+    "".join(f'{{{{ $said_{annotation} := "" }}}}' for annotation in SAID)
+    + f"{{{{ with {ALERTS} }}}}{{{{ range $index, $alert := . }}}}{{{{ if lt $index {MOST} }}}}"
+    "*{{ .Labels.alertname }}*: {{ .Annotations.summary }}\n"
+    + "".join(_unless_repeated(annotation, words) for annotation, words in SAID.items())
+    + f"{{{{ end }}}}{{{{ end }}}}{{{{ if gt (len .) {MOST} }}}}"
+    f"These are {MOST} of {{{{ len . }}}} alerts.\n{{{{ end }}}}{{{{ end }}}}"
 )
 
 URGENCY = '{{{{ if eq .CommonLabels.severity "page" }}}}{page}{{{{ else }}}}{ticket}{{{{ end }}}}'
