@@ -97,6 +97,26 @@ def test_a_window_with_fewer_than_two_scrapes_has_no_rate(interval: str, tmp_pat
     assert any(text.startswith("MLS008: a scrape interval of ") for text in said), said
 
 
+RARELY: dict[str, Any] = {"burn": [{"severity": "page", "budget": "5%", "long": "6h", "short": "30m"}]}
+"""An alert with windows that have two scrapes even if they are rare."""
+
+
+@pytest.mark.parametrize("interval", ["5m", "10m"])
+def test_trap_prometheus_forgets_a_sample_after_five_minutes(interval: str, tmp_path: Path) -> None:
+    """Until the next scrape, `up` does not exist: the autoscaler has no load, and no alert lasts."""
+    (said,) = refused(tmp_path, "triton", monitoring={"scrapeInterval": interval, "slo": RARELY})
+    assert said == f"MLS008: with a scrape interval of {interval}, queries find no sample between two scrapes"
+    assert refused(tmp_path, "triton", monitoring={"scrapeInterval": "2m", "slo": RARELY}) == []
+
+
+@pytest.mark.parametrize(("interval", "window"), [("30s", "5m"), ("1m", "5m"), ("2m", "8m"), ("4m", "16m")])
+def test_trap_saturation_of_rare_scrapes_needs_a_longer_window(interval: str, window: str, tmp_path: Path) -> None:
+    """Five minutes have one scrape of four minutes, which is no rate, so the alert on a full server never fires."""
+    of = emitted(tmp_path, "triton", monitoring={"scrapeInterval": interval, "slo": RARELY})
+    (saturated,) = alerts(of, "ModelServiceSaturated")
+    assert set(re.findall(r"\[(\w+)\]", saturated["expr"])) == {window}
+
+
 # Form
 
 

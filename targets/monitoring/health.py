@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...compiler import conventions
-from ...compiler.because import Because, because, fixed, text
+from ...compiler.because import Because, because, decision, fixed, text
 from ...compiler.emit.artifact import Body
+from ...compiler.finding import refusal
 from ...compiler.plan.objectives.sli import Indicators
 from ...compiler.plan.service import ServicePlan
-from ...schema.units import Percent, plain
+from ...compiler.promql import span
+from ...schema.units import Duration, Percent, plain
 from .alert import alert
 from .proofs import health as proofs
 from .replicas import added, settled
@@ -18,8 +20,16 @@ from .version import age, info
 __all__ = ["group", "in_use"]
 
 
+LOOKBACK = Duration.parse("5m")
+"""How old the newest sample of a series may be: the default of Prometheus (`--query.lookback-delta`)."""
+
+LATELY = Duration.parse("5m")
+"""Longer than a spike."""
+
+
 def group(service: ServicePlan) -> Body:
     """The rules on series that exist before the first request: `up`, and gauges."""
+    _seen_all_the_time(service.scrape_interval)
     return {
         "name": text("mlspec-{service}-health", service=service.name),
         "interval": fixed("1m", "the same as for objectives"),
@@ -31,6 +41,20 @@ def group(service: ServicePlan) -> Body:
             *age(service, service.release),
         ],
     }
+
+
+def _seen_all_the_time(interval: Because[Duration]) -> None:
+    """Refuse to scrape so rarely that a query finds no sample between two scrapes (prometheus.io, staleness)."""
+    if interval.value >= LOOKBACK:
+        raise refusal(
+            "MLS008",
+            f"with a scrape interval of {interval.value}, queries find no sample between two scrapes",
+            interval,
+            label=f"Prometheus looks back {LOOKBACK}",
+            note="`up` and gauges are missing until the next scrape, so the autoscaler goes to its fallback again and "
+            "again, and alerts on what lasts never fire",
+            help="write `2m` or less, so that a missed scrape does no harm",
+        )
 
 
 def _load(service: ServicePlan) -> Iterator[Body]:
@@ -92,7 +116,7 @@ def _saturation(service: ServicePlan) -> Iterator[Body]:
         ),
         wait=added(service.reaction.time),
     )
-    yield proofs.saturated(service, saturated)
+    yield proofs.saturated(service, saturated, int(_lately(service.rate_window).value.amount // 60))
 
 
 def in_use(service: ServicePlan) -> Because[str] | None:
@@ -100,7 +124,7 @@ def in_use(service: ServicePlan) -> Because[str] | None:
     metrics, indicators = service.metrics, Indicators(service)
     if metrics.saturation is not None:
         return text("max({series})", series=indicators.selected(metrics.saturation.series, metrics.saturation.match))
-    flying = indicators.in_flight(fixed("5m", "longer than a spike"))
+    flying = indicators.in_flight(_lately(service.rate_window).map(span))
     if flying is None or service.mean_time is None:
         return None
     return text("{flying} / ({slots} * count({up} == 1))", flying=flying, slots=service.slots, up=indicators.up())
@@ -121,6 +145,13 @@ def _queue(service: ServicePlan, indicators: Indicators) -> Iterator[Body]:
         wait=added(service.reaction.time),
     )
     yield proofs.waits(service, waits)
+
+
+@decision
+def _lately(rate: Because[Duration]) -> tuple[Duration, str]:
+    """A window for the time spent on requests, which with fewer than two scrapes in it has no rate."""
+    longer = max(rate.value, LATELY)
+    return longer, "longer than a spike" if longer > rate.value else rate.reason
 
 
 def _share(limit: Percent) -> str:

@@ -47,8 +47,8 @@ def down(service: ServicePlan, alert: Alert) -> Alert:
     return proven(alert, scenes, partial(steady, service))
 
 
-def saturated(service: ServicePlan, alert: Alert) -> Alert:
-    """More of the capacity is in use than the limit."""
+def saturated(service: ServicePlan, alert: Alert, window: int) -> Alert:
+    """More of the capacity is in use than the limit. A rate of the time spent on requests has `window` minutes."""
     limit = float(service.scope.system.monitoring.saturation.value.amount)
     above = round((1 + limit) / 2, 3) if limit < 1 else limit * 1.1
     known = service.metrics.saturation
@@ -74,8 +74,8 @@ def saturated(service: ServicePlan, alert: Alert) -> Alert:
         return made
 
     def scenes(alert: Alert) -> Iterator[Scene]:
-        rest, exact = wait(alert) + END + 7, known is not None
-        late = 0 if exact or _gauged(service) else 6
+        rest, exact = wait(alert) + END + window + 2, known is not None
+        late = 0 if exact or _gauged(service) else window + 1
         yield from begins(alert, f"{above:.1%} are in use", used(limit / 2, above, rest), above, late=late)
         name = "exactly the limit is in use" if exact else f"{0.97 * limit:.1%} are in use"
         almost = used(limit / 2, limit if exact else 0.97 * limit, rest)
@@ -83,7 +83,7 @@ def saturated(service: ServicePlan, alert: Alert) -> Alert:
         if not exact and _waits(service):
             yield from begins(alert, "as many requests wait", queued(rest), above)
         if late:
-            yield _pause(service, alert, limit)
+            yield _pause(service, alert, limit, window)
 
     def healthy(flows: Flows) -> Series:
         if known is not None:
@@ -109,9 +109,9 @@ def _waits(service: ServicePlan) -> bool:
     return known is not None and known.plus is not None
 
 
-def _pause(service: ServicePlan, alert: Alert, limit: float) -> Scene:
+def _pause(service: ServicePlan, alert: Alert, limit: float, window: int) -> Scene:
     """No request ends for two minutes of an overload: the window still counts those before."""
-    busy, slots = wait(alert) + 8, service.slots.value
+    busy, slots = wait(alert) + window + 3, service.slots.value
     series = alike(service, [(AT + busy + 3, 1)])
     for pod in PODS:
         series |= flying(service, target(service, None, pod), [(AT, 0), (busy, 3 * limit * slots), (3, 0)])
