@@ -137,6 +137,14 @@ def test_what_fires_instead(tmp_path: Path) -> None:
     assert none.help.startswith("send synthetic requests"), "no objective is low enough"
 
 
+def test_trap_more_bad_events_than_there_are_requests_need_no_synthetic_ones(tmp_path: Path) -> None:
+    """The spec asks for more than three, which is why no page fires."""
+    busy = "constraints: {availability: 99.9%%, throughput: {mean: 23/s}}\nmonitoring: {slo: {minEvents: %s}}"
+    found = one(tmp_path, "MLS503", busy % 1000000)
+    assert found.help.startswith("write `minEvents: 1192` or less, or ")
+    assert findings(tmp_path / "fewer", "MLS503", busy % 1192) == []
+
+
 # MLS504
 
 

@@ -28,6 +28,9 @@ __all__ = ["FIRST_STEPS", "forgotten_window", "lasting_budget", "quiet_service",
 PROMISES = tuple(Percent.parse(text) for text in ("99.9%", "99.5%", "99%", "98%", "95%"))
 """The objectives that may be proposed instead, strictest first."""
 
+USUAL = 3
+"""The default of `monitoring.slo.minEvents`."""
+
 LOWEST_RATE = Decimal("0.9")
 """The lowest burn rate of an alert that gets no warning. With a budget for 28 days, the lowest standard one is 0.93."""
 
@@ -86,9 +89,16 @@ def _quiet(service: ServicePlan, rate: Because[Rate], objective: Objective, page
         others=((objective.target, "the objective"),),
         note=f"{share} of {number(float(requests))} requests in {page.long.value} is {float(expected):.2g}, but an "
         f"alert needs at least {count(least, 'bad event')}, because fewer prove nothing",
-        help=(f"lower the objective to `{lower}`, or " if lower is not None else "")
+        help=_fewer(service, int(expected))
+        + (f"lower the objective to `{lower}`, or " if lower is not None else "")
         + "send synthetic requests from a job, so that failures show up before users see them",
     )
+
+
+def _fewer(service: ServicePlan, most: int) -> str:
+    """To ask for fewer bad events, if the spec asks for more than it does by default."""
+    given = service.objectives.slo.min_events
+    return f"write `minEvents: {most}` or less, or " if given.value > most >= USUAL else ""
 
 
 @rule(
