@@ -331,3 +331,11 @@ def test_trap_the_tokens_of_one_answer_are_no_sample_of_requests(tmp_path: Path,
     recorded = [rule for rule in rules if str(rule.get("record", "")).startswith("mlspec:sli_bad")]
     assert recorded
     assert all(counted in rule["expr"] for rule in recorded), "three slow tokens are not three slow requests"
+
+
+@pytest.mark.parametrize("runtime", ["vllm", "sglang"])
+def test_trap_memory_is_never_fuller_than_full(tmp_path: Path, runtime: str) -> None:
+    """The alert compares a share with the limit. Requests in flight can be more than the slots, so 100% is a limit."""
+    assert refused(tmp_path, runtime, monitoring__saturation="100%") == ["MLS008: `saturation: 100%` is never exceeded"]
+    assert refused(tmp_path, runtime, monitoring__saturation="95%") == []
+    assert refused(tmp_path, "triton", monitoring__saturation="100%") == []

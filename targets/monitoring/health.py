@@ -103,6 +103,7 @@ def _saturation(service: ServicePlan) -> Iterator[Body]:
     used = in_use(service)
     if used is None:
         return
+    _can_be_exceeded(service)
     saturated = alert(
         service,
         "ModelServiceSaturated",
@@ -117,6 +118,20 @@ def _saturation(service: ServicePlan) -> Iterator[Body]:
         wait=added(service.reaction.time),
     )
     yield proofs.saturated(service, saturated, int(_lately(service.rate_window).value.amount // 60))
+
+
+def _can_be_exceeded(service: ServicePlan) -> None:
+    """Refuse a limit of 100% on a share. Requests in flight can be more than the slots."""
+    limit, full = service.scope.system.monitoring.saturation, service.metrics.saturation
+    if full is not None and limit.value.amount >= 1:
+        raise refusal(
+            "MLS008",
+            f"`saturation: {limit.value}` is never exceeded",
+            limit,
+            others=((service.runtime_name, f"its `{full.series.value}` is at most 1"),),
+            note="the alert could never fire, however long the server is full",
+            help="write `95%` or less",
+        )
 
 
 def in_use(service: ServicePlan) -> Because[str] | None:
