@@ -94,6 +94,21 @@ def test_a_metric_within_its_range_is_fine(tmp_path: Path) -> None:
     assert findings(tmp_path / "r2", "MLS211", "release: {metrics: {r2: -7}}") == [], "it has no lower bound"
 
 
+@pytest.mark.parametrize(
+    ("bound", "said"),
+    [
+        ("min: 0", ["`roc_auc` is always at least 0"]),
+        ("max: 1", ["`roc_auc` is always at most 1"]),
+        ("min: 0.01", []),
+        ("min: 1", []),
+        ("max: 99%", []),
+    ],
+)
+def test_trap_a_bound_at_the_end_of_the_range_judges_nothing(bound: str, said: list[str], tmp_path: Path) -> None:
+    fragment = f"evaluation: {{primary: roc_auc, gates: [{{metric: roc_auc, {bound}, minSamples: 9}}]}}"
+    assert [one.message for one in findings(tmp_path, "MLS211", fragment)] == said
+
+
 GATE = """
 release: {metrics: {roc_auc: 0.95}}
 evaluation: {primary: roc_auc, gates: [{metric: roc_auc, versus: champion, margin: %s}]}

@@ -855,6 +855,8 @@ def test_a_key_that_a_bound_does_not_use_is_an_error(tmp_path: Path) -> None:
         {"quality": {"metric": "recall", "min": 95}},
         {"rules": [{"metric": "null-rate", "max": 5}]},
         {"rules": [{"metric": "null-rate", "max": "5ms"}]},
+        {"rules": [{"metric": "null-rate", "max": "100%"}]},
+        {"quality": {"metric": "recall", "min": 0}},
     ],
 )
 def test_a_bound_that_the_metric_never_reaches_is_an_error(bounds: dict[str, Any], tmp_path: Path) -> None:

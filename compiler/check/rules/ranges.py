@@ -43,8 +43,8 @@ def impossible_metric(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
 
     Why: 0.94 and 94 are the same result in two notations, and mlspec compares them as numbers. A gate of `min: 95` on
     a metric from 0 to 1 rejects every model, and a champion with 91.2 is never beaten, so nothing new is registered. So
-    does a margin beyond what is left to gain. And no live version is better than itself, so a bar in production allows
-    it to be worse, with a negative margin.
+    does a margin beyond what is left to gain. A bound at the end of the range judges nothing: no share is above 100%.
+    And no live version is better than itself, so a bar in production allows it to be worse, with a negative margin.
 
     Bad:
         release: {metrics: {roc_auc: 94.1}}
@@ -66,6 +66,7 @@ def impossible_metric(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
             note=f"{_range(known)}, so a comparison with this value always has the same result",
             help=_instead(value, known.max),
         )
+    yield from (_always_met(system, bound) for bound in _bounded(system) if _judges_nothing(system, bound))
     for bar in _bars(system, plan):
         yield from _of_live_version(system, bar.bound) or _unreachable(system, bar)
     for bound in system.constraints.fairness:
@@ -76,6 +77,27 @@ def impossible_metric(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
 def _outside(known: CustomMetric, value: float) -> bool:
     low, high = known.min, known.max
     return (low is not None and value < low.value) or (high is not None and value > high.value)
+
+
+def _judges_nothing(system: MLSystem, bound: Condition | AlertRule) -> bool:
+    """Whether every value of the metric meets a bound."""
+    known = system.metrics[bound.metric.value.partition("@")[0]]
+    limit, end = (bound.max, known.max) if bound.max is not None else (bound.min, known.min)
+    return limit is not None and end is not None and float(limit.value.amount) == end.value
+
+
+def _always_met(system: MLSystem, bound: Condition | AlertRule) -> Diagnostic:
+    limit, name = bound.max if bound.max is not None else bound.min, bound.metric.value
+    assert limit is not None
+    side, better = ("most", "lower") if bound.max is not None else ("least", "higher")
+    return finding(
+        "MLS211",
+        f"`{name}` is always at {side} {limit.value}",
+        limit,
+        others=((bound.metric, _range(system.metrics[name.partition("@")[0]])),),
+        note="every model passes this gate" if bound in _gates(system) else "the alert could never fire",
+        help=f"write a {better} `{'max' if bound.max is not None else 'min'}`, or remove the bound",
+    )
 
 
 class _Bar(Record):
