@@ -34,7 +34,7 @@ SHOWN_ELSEWHERE = {
 }
 """Ids that a spec alone cannot trigger."""
 
-CARRY = {"MLS019": True, **dict.fromkeys(("MLS004", "MLS007", "MLS010", "MLS033", "MLS226", "MLS720"), False)}
+CARRY = {"MLS019": True, **dict.fromkeys(("MLS004", "MLS007", "MLS010", "MLS033", "MLS226", "MLS720", "MLS738"), False)}
 """The diagnostics that carry a fix, and whether it is safe: a guess at what was meant is not, and a comment that does
 nothing can go.
 """

@@ -111,6 +111,18 @@ monitoring:
     - {metric: recall, versus: champion, margin: 0.05}
     - {metric: recall, of: a, versus: naive, margin: 0.1}
 """,
+    "MLS738": """
+serving:
+  runtime: custom
+  container:
+    image: registry.example.com/fraud/serve@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
+    user: 1000
+    metrics:
+      requests: [{series: a, match: 'job="a"'}]
+      errors: [{series: a, match: 'job="a"'}]
+      latency: {series: a_bucket, match: 'le="1"'}
+      inFlight: {busy: a_bucket, match: 'job="a"'}
+""",
     "MLS792": """
 release: {metrics: {recall: 0.7}}
 data:

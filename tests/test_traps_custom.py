@@ -182,3 +182,52 @@ def test_trap_a_server_that_ignores_sigterm_drains_in_its_grace_period(tmp_path:
     made = emitted(tmp_path, RUNTIME, serving__container={**CONTAINER, "drain": drain})
     assert made.server["lifecycle"]["preStop"] == {"sleep": {"seconds": 10}}
     assert made.pod["terminationGracePeriodSeconds"] == 30
+
+
+FLYING = {"gauge": "http_requests_in_progress"}
+HISTOGRAM = "http_request_duration_seconds"
+
+
+@pytest.mark.parametrize(
+    ("metrics", "said"),
+    [
+        (
+            {"latency": {"series": f"{HISTOGRAM}_bucket"}},
+            f"`{HISTOGRAM}_bucket` is a part of a histogram, not its name",
+        ),
+        ({"latency": {"series": f"{HISTOGRAM}_count"}}, f"`{HISTOGRAM}_count` is a part of a histogram, not its name"),
+        ({"inFlight": {"busy": HISTOGRAM}}, f"`{HISTOGRAM}` is a histogram, which has no series of that name"),
+        ({"inFlight": {"busy": f"{HISTOGRAM}_sum"}}, ""),
+        ({"requests": [{"series": "a", "match": 'job="api"'}]}, 'no series of this server has `job="api"`'),
+        ({"requests": [{"series": "a", "match": 'job=~"default/.*"'}]}, ""),
+        ({"requests": [{"series": "a", "match": 'namespace!~"kube-.*"'}]}, ""),
+        (
+            {"inFlight": {**FLYING, "match": 'namespace!="default"'}},
+            'no series of this server has `namespace!="default"`',
+        ),
+        ({"latency": {"series": HISTOGRAM, "match": 'le="0.1"'}}, 'no series of this server has `le="0.1"`'),
+        ({"latency": {"series": HISTOGRAM, "match": 'handler="/",le!="+Inf"'}}, ""),
+    ],
+)
+def test_trap_a_series_that_no_query_finds_never_alerts(metrics: dict[str, Any], said: str, tmp_path: Path) -> None:
+    container = {**CONTAINER, "metrics": {"inFlight": FLYING, **metrics}}
+    assert refused(tmp_path, RUNTIME, serving__container=container) == ([f"MLS738: {said}"] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("requests", "errors", "all_fail"),
+    [
+        ([{"series": "a"}], [{"series": "a"}], True),
+        ([{"series": "a", "match": 'path="/"'}], [{"series": "a"}], True),
+        ([{"series": "a", "match": 'path="/"'}], [{"series": "a", "match": 'path="/"'}], True),
+        ([{"series": "a"}], [{"series": "a", "match": 'code=~"5.."'}], False),
+        ([{"series": "a"}, {"series": "b"}], [{"series": "b"}], False),
+        ([{"series": "a"}, {"series": "b"}], [{"series": "b"}, {"series": "a"}], True),
+    ],
+)
+def test_trap_failures_that_are_all_requests_page_at_once(
+    requests: list[dict[str, str]], errors: list[dict[str, str]], all_fail: bool, tmp_path: Path
+) -> None:
+    container = {**CONTAINER, "metrics": {"inFlight": FLYING, "requests": requests, "errors": errors}}
+    said = f"MLS738: `{errors[0]['series']}` counts every request as a failure"
+    assert refused(tmp_path, RUNTIME, serving__container=container) == ([said] if all_fail else [])
