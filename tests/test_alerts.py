@@ -256,7 +256,16 @@ def summary(alert: dict[str, Any], said: str, budget: float) -> str:
     target = f"{100 - 100 * budget:.4g}%"
     if slo == "availability":
         return f"{service}: {percent:.4g}% of requests are failing; {target} should succeed"
-    return f"{service}: {percent:.4g}% of requests are slower than {BOUNDS[service, slo][1]}; {target} should be faster"
+    slow = next((said for kind, said in SLOW.items() if slo.startswith(kind)), "")
+    return f"{service}: {percent:.4g}% of {slow} than {BOUNDS[service, slo][1]}; {target} should be faster"
+
+
+SLOW = {
+    "latency": "requests are slower",
+    "first-token": "first tokens take longer",
+    "inter-token": "tokens take longer",
+}
+"""What is too slow, by the kind of the objective: a histogram of tokens has a sample of each."""
 
 
 @pytest.mark.slow

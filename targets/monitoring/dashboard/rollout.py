@@ -66,15 +66,16 @@ def _judged(service: ServicePlan, judgments: list[Judgment]) -> Iterator[Panel]:
         return
     limit = _strictest(*(judgment.limit for judgment in judgments))
     what = "fail" if objective.bucket is None else "take longer than the objective allows"
+    timed = "requests" if objective.of_tokens is None else "tokens"
     about = (
-        f"The share of requests that {what}, by version. A window of the analysis fails above the line, the strictest "
+        f"The share of {timed} that {what}, by version. A window of the analysis fails above the line, the strictest "
         "of all steps. The analysis counts over longer windows than this graph."
     )
     yield Panel(
         key=f"judged-{objective.name}",
         kind="graph",
         title=f"Judged: {objective.name}",
-        about=because(about, "what it shows", limit),
+        about=because(about, "what it shows", limit, objective.of_tokens),
         unit="percentunit",
         queries=(Query(asks=bad, legend=EACH_VERSION),),
         why=because("judgment", "the analysis judges new versions by it", objective.target, limit),
