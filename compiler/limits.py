@@ -18,6 +18,7 @@ __all__ = [
     "LIMITS",
     "OBJECT",
     "PATCHES",
+    "RULES",
     "SERVICES",
     "SUPPRESSIONS",
     "TEXT",
@@ -68,6 +69,12 @@ OBJECT = Limit(
     most=3 << 19,
     why="etcd rejects requests of more than 1.5 MiB (etcd-io/etcd, server/embed/config.go: `DefaultMaxRequestBytes`)",
 )
+RULES = Limit(
+    of="bytes of a PrometheusRule",
+    most=512 << 10,
+    why="the Prometheus operator skips larger ones, and says so only in its log and in an event "
+    "(prometheus-operator/prometheus-operator, pkg/operator/rules.go: `MaxConfigMapDataSize`)",
+)
 APPLIED = Limit(
     of="bytes of an object that `kubectl apply` can apply",
     most=ANNOTATIONS.most - (1 << 10),
@@ -86,5 +93,6 @@ LIMITS = (
     ANNOTATIONS,
     CONFIG_MAP,
     OBJECT,
+    RULES,
     APPLIED,
 )

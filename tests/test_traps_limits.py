@@ -164,6 +164,17 @@ def test_objects_at_the_limits_of_the_api_server(spec: Path) -> None:
     assert spec.read_text().split("\n")[one.span.line].strip().startswith("n0: xxx")
 
 
+@pytest.mark.parametrize(("characters", "id_"), [(5_000, ""), (18_000, "MLS041"), (32_000, "MLS040")])
+def test_trap_the_prometheus_operator_skips_rules_of_more_than_half_a_mebibyte(
+    spec: Path, characters: int, id_: str
+) -> None:
+    """Each alert repeats the texts of the spec. The API server accepts the object, and no alert in it ever fires."""
+    spec.write_text(minimal(problem__useCase="x" * characters))
+    said = [one for one in mlspec.lint(spec, today="2026-11-27") if one.id in ("MLS040", "MLS041")]
+    assert [one.id for one in said] == ([id_] if id_ else [])
+    assert all("/prometheusrule" in one.message and "remove bounds or columns" in one.help for one in said)
+
+
 def test_trap_kubectl_apply_keeps_a_copy_of_the_object_in_an_annotation(spec: Path) -> None:
     """What is accepted can be applied: the JSON of each object, which becomes an annotation, is below the limit."""
     assert sized(spec, *[32_000] * 8) == []

@@ -1,4 +1,4 @@
-"""The sizes of objects, compared with what the API server, etcd, and `kubectl apply` accept."""
+"""The sizes of objects, compared with what the API server, etcd, controllers, and `kubectl apply` accept."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..diagnostics import Diagnostic
 from ..emit.artifact import Artifact
 from ..emit.dump import Lines, plain
 from ..finding import finding
-from ..limits import ANNOTATIONS, APPLIED, CONFIG_MAP, OBJECT, Limit
+from ..limits import ANNOTATIONS, APPLIED, CONFIG_MAP, OBJECT, RULES, Limit
 
 __all__ = ["too_large"]
 
@@ -31,7 +31,7 @@ def _judged(artifact: Artifact, body: dict[str, Any]) -> Iterator[Diagnostic]:
     counted = [
         *((ANNOTATIONS, made, _size(made)) for made in _annotations(body)),
         (CONFIG_MAP, data, sum(map(_size, data.values())) if isinstance(data, dict) else 0),
-        (OBJECT, body, size),
+        (RULES if kind == "PrometheusRule" else OBJECT, body, size),
     ]
     wrong = next(((limit, part, size) for limit, part, size in counted if size > limit.most), None)
     if wrong is not None:
@@ -53,7 +53,9 @@ def _finding(
         severity=severity,
         label=f"{longest:,} of them are from here",
         note=f"the limit is {limit.most:,}: {limit.why}",
-        help=f"shorten its values by {size - limit.most:,} bytes",
+        help=f"remove bounds or columns under `monitoring`, or shorten texts: {size - limit.most:,} bytes less"
+        if kind == "PrometheusRule"
+        else f"shorten its values by {size - limit.most:,} bytes",
     )
 
 

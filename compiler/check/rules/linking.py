@@ -145,7 +145,8 @@ LINKING: dict[str, Explanation] = {
         """Object that is too large for the cluster.
 
         Why: the API server rejects objects whose annotations exceed 256 KiB or whose data exceeds 1 MiB, and etcd those
-        of more than 1.5 MiB. Only a patch, or very many texts, can cause this.
+        of more than 1.5 MiB. The Prometheus operator skips rules of more than 512 KiB, and none of their alerts
+        fires. Only a patch, or very many texts or bounds, can cause this.
 
         Bad:
             patches:
