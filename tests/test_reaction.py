@@ -43,6 +43,14 @@ def test_a_replica_serves_after_every_wait_in_turn(tmp_path: Path) -> None:
     assert shop.reaction.time.value.amount - ready.reaction.time.value.amount == 120
 
 
+def test_trap_an_adapter_only_sees_what_a_rule_has_recorded(tmp_path: Path) -> None:
+    """The rule is evaluated once in a minute, so a HorizontalPodAutoscaler sees the load a minute later than KEDA."""
+    adapter = {"provider": "hpa", "adapter": "prometheus-adapter"}
+    recorded = planned(tmp_path, platform__autoscaling=adapter).reaction.time
+    assert recorded.value.amount - planned(tmp_path).reaction.time.value.amount == 60
+    assert recorded.reason.startswith("3m to see the load")
+
+
 def test_a_jump_to_the_peak_spends_several_error_budgets(tmp_path: Path) -> None:
     """Two replicas answer 2 x 4 / 12 ms = 667/s. The others of 1,000/s are late: 333 x the reaction, of 0.1% x 20 x 30
     days = 51,840.

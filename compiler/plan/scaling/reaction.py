@@ -25,6 +25,8 @@ SYNC = fixed(
 
 PROBE = fixed(Duration(5), "the period of the readiness probe")
 
+RECORDED = fixed(Duration(60), "the interval of the rule that records the load")
+
 
 class Reaction:
     """How one online service reacts to more load than its replicas answer."""
@@ -42,7 +44,13 @@ class Reaction:
 
     @property
     def _seen(self) -> Because[Duration]:
-        """How long it takes until the autoscaler's signal shows the load."""
+        """How long it takes until the autoscaler's signal shows the load; an adapter serves what a rule recorded."""
+        adapter = self.scaling.adapter
+        return self._scraped if adapter is None else _recorded(self._scraped, RECORDED, adapter)
+
+    @property
+    def _scraped(self) -> Because[Duration]:
+        """How long it takes until a query of Prometheus shows the load."""
         service, flying, signal = self.service, self.service.metrics.in_flight, self.scaling.signal
         if signal is not None and signal.value == "in-flight" and flying is not None and flying.gauge is None:
             return because(service.rate_window.value, "a rate over this window", service.rate_window, flying.busy)
@@ -101,6 +109,12 @@ class Reaction:
             least = _quiet(mean, peak, trough, service.hours, self.time, service.care.utilization)
         needed = service.needed(least)
         return _from(least, needed) if needed is not None else None
+
+
+@decision
+def _recorded(seen: Because[Duration], every: Because[Duration], _: Because[str]) -> tuple[Duration, str]:
+    """At the latest: the load may have changed just after the rule was evaluated."""
+    return Duration(seen.value.amount + every.value.amount), f"{seen.reason}, and {every.value} between two evaluations"
 
 
 @decision
