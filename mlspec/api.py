@@ -523,7 +523,10 @@ def rollback(
     model: str | None = None,
     platform: StrPath | None = None,
 ) -> Release:
-    """Roll back to an earlier version. Nothing is written; raises the same errors as `promote`."""
+    """Roll back to an earlier version, or, to the live one, end the shadow stage of another.
+
+    Nothing is written; raises the same errors as `promote`.
+    """
     input_ = _for_release(spec, platform)
     return _released(rolled_back(compile_system(input_, BACKENDS, RULES), environment, model, to))
 

@@ -84,8 +84,7 @@ def standing(system: Compiled, environment: str, model: str, version: str) -> St
     stages += [("previous", one) for one in releases.versions_before(release)]
     for stage, one in stages:
         if isinstance(one, Mapping) and name_of(one, "version") == version:
-            digest = lookup(one, ("artifact", "digest"))
-            return Standing(stage=stage, digest=digest.text if isinstance(digest, Scalar) else None)
+            return Standing(stage=stage, digest=releases.digest_of(one))
     return None
 
 
@@ -125,21 +124,34 @@ def _all(system: Compiled, environment: Environment, known: tuple[str, ...], ent
 
 
 def rolled_back(system: Compiled, environment: str, model: str | None, to: str) -> Move:
-    """Make a previous version live again."""
+    """Make a previous version live again, or end the shadow stage next to the live one."""
     try:
         chosen = _chosen(system, environment)
-        models = tuple(chosen.system.models)
-        at = _At(system=system, environment=chosen, model=_model(models, model))
-        release = at.release
-        known = [name_of(version, "version") or "" for version in releases.versions_before(release)] if release else []
-        if release is None or to not in known:
-            have = f"choose {listing(known)}" if known else "its release file has no previous versions"
-            raise NotFoundError(f"`{at.environment.name}` has no previous version {to}: {have}", to, tuple(known))
-        back = releases.rolled_back(release, to, at.keep)
-        back = back if at.shadow_duration is None else releases.skipping(back)
-        return _move(system, chosen, [_Change(model=at.model, said=_said(at, back), release=back)])
+        at = _At(system=system, environment=chosen, model=_model(tuple(chosen.system.models), model))
+        return _move(system, chosen, [_back(at, to)])
     except Unavailable:
         raise _unclear(system) from None
+
+
+def _back(at: _At, to: str) -> _Change:
+    release = at.release
+    if release is not None and to == name_of(release, "version"):
+        return _without_shadow(at, release)
+    known = [name_of(version, "version") or "" for version in releases.versions_before(release)] if release else []
+    if release is None or to not in known:
+        have = f"choose {listing(known)}" if known else "its release file has no previous versions"
+        raise NotFoundError(f"`{at.environment.name}` has no previous version {to}: {have}", to, tuple(known))
+    back = releases.rolled_back(release, to, at.keep)
+    back = back if at.shadow_duration is None else releases.skipping(back)
+    return _Change(model=at.model, said=_said(at, back), release=back)
+
+
+def _without_shadow(at: _At, release: Mapping) -> _Change:
+    """A version that failed in its shadow stage has to leave it, and the live version stays."""
+    if at.shadow is None:
+        raise ReleaseError(_live_already(at, release))
+    said = f"{name_of(at.shadow, 'version')} leaves the shadow stage, and {name_of(release, 'version')} stays live"
+    return _Change(model=at.model, said=said, release=releases.out_of_shadow(release))
 
 
 class _Change(Record):
@@ -167,6 +179,12 @@ class _At(Record):
     def release(self) -> Mapping | None:
         """The current release of the model."""
         found = lookup(self.file, ("releases", self.model)) if self.file is not None else None
+        return found if isinstance(found, Mapping) else None
+
+    @property
+    def shadow(self) -> Mapping | None:
+        """The version in the shadow stage."""
+        found = self.release.entries.get("shadow") if self.release is not None else None
         return found if isinstance(found, Mapping) else None
 
     @property
@@ -252,20 +270,57 @@ def _entering(at: _At, entry: Entry) -> Mapping | None:
 
 def _entered(at: _At, version: Mapping, entry: Entry) -> _Change:
     name = name_of(version, "version")
-    if at.release is not None and name == name_of(at.release, "version"):
-        raise ReleaseError(f"version {name} of `{at.model}` is already live in `{at.environment.name}`")
+    if at.release is not None:
+        _refuse_known(at, at.release, version, entry)
     if at.release is not None and at.shadow_duration is not None and not entry.skip_shadow:
         entered = releases.shadowed(at.release, version, entry.now)
-        return _Change(model=at.model, said=f"{name} enters the shadow stage", release=entered)
+        instead = f", in place of {name_of(at.shadow, 'version')}" if at.shadow is not None else ""
+        return _Change(model=at.model, said=f"{name} enters the shadow stage{instead}", release=entered)
     live = releases.entered(at.release, version, at.keep)
     skips = at.release is not None and at.shadow_duration is not None
     return _Change(model=at.model, said=_said(at, version), release=releases.skipping(live) if skips else live)
 
 
+def _refuse_known(at: _At, release: Mapping, version: Mapping, entry: Entry) -> None:
+    """Refuse what is live, what waits in its shadow stage, another model of a known name, and a silent way back."""
+    name, before = name_of(version, "version"), releases.versions_before(release)
+    known = [one for one in (release, at.shadow, *before) if one is not None and name_of(one, "version") == name]
+    digest = releases.digest_of(version)
+    other = next((d for d in map(releases.digest_of, known) if digest is not None and d not in (None, digest)), None)
+    if other is not None:
+        raise ReleaseError(
+            f"version {name} of `{at.model}` is another model in `{at.environment.name}`, with the digest {other}: "
+            "give the new model a version of its own"
+        )
+    if release in known:
+        raise ReleaseError(_live_already(at, version))
+    if at.shadow in known and not entry.skip_shadow and at.shadow_duration is not None:
+        _refuse_waiting(at, at.shadow, version)
+    elif entry.source is not None and any(one in known for one in before):
+        raise ReleaseError(
+            f"version {name} of `{at.model}` was live in `{at.environment.name}` before, and was replaced or rolled "
+            f"back: to bring it back, run `mlspec rollback --env {at.environment.name} --to {name}`, or promote a file "
+            "that describes it, with --release"
+        )
+
+
+def _refuse_waiting(at: _At, shadow: Mapping, version: Mapping) -> None:
+    """Entering again would start the stage again, so that a pipeline that repeats a command never ends it."""
+    if releases.alike(shadow, version):
+        since = name_of(shadow, "since")
+        raise ReleaseError(
+            f"version {name_of(version, 'version')} of `{at.model}` is already in the shadow stage of "
+            f"`{at.environment.name}`, since {since}: once it is over, promote it without --from and --release"
+        )
+
+
+def _live_already(at: _At, version: Mapping) -> str:
+    return f"version {name_of(version, 'version')} of `{at.model}` is already live in `{at.environment.name}`"
+
+
 def _out_of_shadow(at: _At, entry: Entry) -> _Change:
-    release = at.release
-    shadow = release.entries.get("shadow") if release is not None else None
-    if release is None or not isinstance(shadow, Mapping):
+    release, shadow = at.release, at.shadow
+    if release is None or shadow is None:
         raise ReleaseError(f"no version is in the shadow stage of `{at.environment.name}`: pass --from or --release")
     since, least = shadow.entries.get("since"), at.shadow_duration
     if least is not None and not entry.skip_shadow:

@@ -14,11 +14,14 @@ from ..bind.leaf import core_value
 from ..emit.dump import dump
 from ..language import OBJECTS, Kind
 from ..layer.merge import desugar
-from ..tree import Mapping, Node, Scalar, Sequence, name_of
+from ..tree import Mapping, Node, Scalar, Sequence, lookup, name_of
 
 __all__ = [
+    "alike",
+    "digest_of",
     "entered",
     "live",
+    "out_of_shadow",
     "promoted",
     "release_file",
     "render",
@@ -58,6 +61,22 @@ def versions_before(release: Mapping) -> list[Mapping]:
     return [item for item in items if isinstance(item, Mapping)]
 
 
+def digest_of(version: Mapping) -> str | None:
+    """The digest of the model of a version, if it has one."""
+    digest = lookup(version, ("artifact", "digest"))
+    return digest.text if isinstance(digest, Scalar) else None
+
+
+def alike(one: Mapping, other: Mapping) -> bool:
+    """Whether two versions are the same in all that a file says about them."""
+    return _text(live(one)) == _text(live(other))
+
+
+def out_of_shadow(release: Mapping) -> Mapping:
+    """The release without the version in its shadow stage."""
+    return _without(release, "shadow")
+
+
 def shadowed(release: Mapping, version: Mapping, since: str) -> Mapping:
     """The release after a version enters the shadow stage, replacing any version in it."""
     shadow = _with(live(version), "since", Scalar(version.place, since, False))
@@ -88,12 +107,8 @@ def promoted(release: Mapping, keep: int) -> Mapping:
 
 def rolled_back(release: Mapping, to: str, keep: int) -> Mapping:
     """The release after a rollback to a previous version; the one that it replaces becomes a previous version."""
-    before = versions_before(release)
-    chosen = next(version for version in before if name_of(version, "version") == to)
-    rest = [version for version in before if version is not chosen]
-    back = _with_previous(chosen, [live(release), *rest], keep)
-    shadow = release.entries.get("shadow")
-    return _with(back, "shadow", shadow) if shadow is not None else back
+    chosen = next(version for version in versions_before(release) if name_of(version, "version") == to)
+    return entered(release, chosen, keep)
 
 
 def release_file(system: str, environment: str, releases: dict[str, Mapping], at: Node) -> Mapping:
@@ -116,6 +131,10 @@ def render(file: Mapping) -> str:
     return text
 
 
+def _text(version: Mapping) -> str:
+    return dump(_body(version, ("object", "Release")), Because(None, "a version", ()), "")[0]
+
+
 def _body(node: Node, kind: Kind) -> Any:
     """A tree as input for the dumper: strings stay strings whatever they look like, and keys follow the language."""
     if isinstance(node, Sequence):
@@ -128,8 +147,12 @@ def _body(node: Node, kind: Kind) -> Any:
 
 
 def _with_previous(version: Mapping, before: Iterable[Mapping], keep: int) -> Mapping:
-    items: list[Node] = [*before]
-    return _with(version, "previous", Sequence(version.place, items[:keep]))
+    """Each version once, so that one that returns takes the place of no other."""
+    newest: dict[str | None, Node] = {}
+    for one in before:
+        newest.setdefault(name_of(one, "version"), one)
+    newest.pop(name_of(version, "version"), None)
+    return _with(version, "previous", Sequence(version.place, [*newest.values()][:keep]))
 
 
 def _with(mapping: Mapping, key: str, node: Node) -> Mapping:

@@ -16,12 +16,13 @@ __all__ = ["command"]
 @DRY_RUN
 @MODEL
 @click.option("--env", "environment", required=True, metavar="NAME", help="The environment to roll back.")
-@click.option("--to", required=True, metavar="VERSION", help="The previous version to roll back to.")
+@click.option("--to", required=True, metavar="VERSION", help="The previous version, or the live one.")
 @working_on_a_release
 def command(request: Any, environment: str, to: str, model: str | None, dry_run: bool) -> int:
     """Roll back to a previous version.
 
-    Writes the release file of the environment, and compiles the environment.
+    Writes the release file of the environment, and compiles the environment. To the live version, it takes another
+    one out of the shadow stage.
     """
     from ..terminal.commands import promote as work
 
