@@ -51,6 +51,21 @@ def test_a_broken_promise_exits_with_1(tmp_path: Path, monkeypatch: pytest.Monke
     assert re.search(r"utilization: broken, .* over", done.out)
 
 
+@pytest.mark.parametrize(
+    ("few", "raised"),
+    [
+        ({"hours": 0.1}, "raise `--hours`"),
+        ({"hours": 1, "requests": 1000}, "raise `--requests`"),
+        ({"hours": 0.1, "requests": 1000}, "raise `--hours` and `--requests`"),
+    ],
+)
+def test_trap_the_option_to_raise_is_not_the_one_that_limits(few: dict[str, int], raised: str) -> None:
+    """More requests than allowed do not make a run longer than it was asked for."""
+    (found,) = mlspec.simulate(mlspec.compile(EXAMPLE / "mlspec.yaml"), rollouts=1, **few).values()  # type: ignore[arg-type]
+    (said,) = (one for one in found.services[0].unjudged if one.startswith("the autoscaler"))
+    assert said.endswith(f"too short for it to remove a replica; {raised}")
+
+
 def test_a_promise_that_is_missed_by_less_than_the_error_is_not_broken(tmp_path: Path) -> None:
     """At 299/s x 2 ms / 0.6 = 70%: whether the utilization of a short run is above it is chance."""
     found = simulated(tmp_path, TIGHT.replace("peak: 300/s", "peak: 351/s"), requests=1000)

@@ -47,7 +47,9 @@ def reported(planned: Planned, options: Options, rollouts: SimulatedRollouts | N
     rows = warm(traces, settles)
     promises, unjudged = _promises(planned, options, traces, rows)
     if scaled(planned, options) and long < SETTLES:
-        unjudged.append(f"the autoscaler: {_long(long)} are too short for it to remove a replica; raise `--requests`")
+        unjudged.append(
+            f"the autoscaler: {_long(long)} are too short for it to remove a replica; {_longer(long, options)}"
+        )
     bound = max((one for one in planned.bounds if one.kind == "latency"), key=lambda one: one.share, default=None)
     return SimulatedService(
         name=planned.name,
@@ -94,6 +96,12 @@ def _seconds(planned: Planned, options: Options) -> float:
 
 def _asked(options: Options) -> float:
     return (options.hours if options.hours is not None else 24 if options.at == "day" else 1) * 3600.0
+
+
+def _longer(long: float, options: Options) -> str:
+    """What to change for more simulated time: as much as was asked for may be too little, or have too many requests."""
+    ways = {"--hours": _asked(options) < SETTLES, "--requests": long < _asked(options)}
+    return f"raise {' and '.join(f'`{name}`' for name, limits in ways.items() if limits)}"
 
 
 def _burst(options: Options, long: float) -> Burst | None:
