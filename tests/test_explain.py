@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -347,3 +348,39 @@ def test_a_path_and_a_line_are_two_questions() -> None:
     result = run("explain", ROOT / "examples" / "minimal", "constraints.throughput.peak", "--line", "3")
     assert result.status == 2
     assert "not both" in result.err
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("mlspec.yaml:21", "ScaledObject/fraud-scorer (production/autoscaling/scaledobject.yaml)"),
+        ("systems/production/fraud-scorer/mlspec.yaml:21", "ScaledObject/fraud-scorer"),
+        ("systems/production/fraud-scorer/releases/production.yaml:11", "(production/monitoring/prometheusrule.yaml)"),
+        ("systems/production/mlspec.platform.yaml:12", "NetworkPolicy/fraud-scorer"),
+    ],
+)
+def test_trap_a_place_in_a_message_is_no_place_to_explain(
+    question: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Messages and reasons name lines of the spec, the platform file, and the release files."""
+    ran = run("explain", elsewhere(tmp_path, monkeypatch), question)
+    assert (ran.status, said in ran.out) == (0, True), ran.err
+
+
+def test_trap_a_folder_on_the_way_that_has_the_name_of_an_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = elsewhere(tmp_path, monkeypatch)
+    ran = run("explain", spec, f"{spec}/out/staging/serving/service.yaml:3")
+    assert (ran.status, ran.out.splitlines()[0]) == (0, "kind: Service"), ran.err
+
+
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An example below a folder that is named as one of its environments."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".git").mkdir()
+    example, folder = ROOT / "examples" / "fraud-scorer", Path("systems/production/fraud-scorer")
+    (folder / "releases").mkdir(parents=True)
+    for name in ("mlspec.yaml", "releases/staging.yaml", "releases/production.yaml", "../mlspec.platform.yaml"):
+        shutil.copy(example / name, folder / name)
+    return folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -95,3 +96,39 @@ def test_the_answer_is_also_json() -> None:
 def test_a_path_that_the_language_does_not_have_is_said_to_be_none(path: str, said: str) -> None:
     ran = run("explain", ROOT / "examples" / "minimal", path)
     assert (ran.status, said in ran.err) == (2, True), ran.err
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("replicas", "explain `serving.replicas` or `ScaledObject/digit-reader:spec.fallback.replicas`"),
+        ("P99", "explain `constraints.latency.p99` or `serving.constraints.latency.p99`"),
+        (".spec.minReplicaCount", "explain `ScaledObject/digit-reader:spec.minReplicaCount`"),
+        ("ScaledObject", "explain `ScaledObject/digit-reader`"),
+        ("Rollout", "explain `rollout` or `Rollout/digit-reader`"),
+        ("ModelServiceAbsent", "explain `default/monitoring/prometheusrule.yaml:"),
+        ("rollout.canary", "explain `Rollout/digit-reader:spec.strategy.canary`"),
+        ("environment", "the nearest name is `environments`"),
+        ("cost", "`mlspec plan` shows all decisions, with their fields"),
+        ("rollout", "explain `rollout.progressDeadline`, `rollout.stages`, or `rollout.rollbackWhen`"),
+        ("ScaledObject:spec", "is not an object: write Kind/name:path"),
+    ],
+)
+def test_trap_a_word_that_is_no_path_gets_no_answer(word: str, said: str) -> None:
+    """Readers ask with the name of a field, of a kind, or of an alert. The answer is a question that has one."""
+    ran = run("explain", ROOT / "examples" / "minimal", word)
+    assert (ran.status, said in ran.err) == (2, True), ran.err
+
+
+def test_each_question_that_is_offered_has_an_answer() -> None:
+    for word in ("replicas", "p99", "ScaledObject", "ModelServiceAbsent", "memory"):
+        ran = run("explain", ROOT / "examples" / "minimal", word)
+        for question in re.findall(r"`([^`]+)`", ran.err.partition("; explain ")[2]):
+            assert run("explain", ROOT / "examples" / "minimal", question).status == 0, question
+
+
+def test_trap_a_field_with_fields_below_it_has_no_default() -> None:
+    ran = run("explain", ROOT / "examples" / "minimal", "serving.replicas")
+    assert ran.status == 0, ran.err
+    for said in ("serving.replicas.min: minimum replicas: 2 replicas", "serving.replicas.max: maximum replicas: "):
+        assert said in ran.out

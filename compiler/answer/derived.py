@@ -7,12 +7,17 @@ from collections.abc import Iterator
 from ..errors import NotFoundError
 from ..language import OBJECTS, SINGULAR, UNIONS, Entry, Kind
 from ..pipeline import Compiled, Environment
-from ..words import closest
+from ..words import closest, listing
 from .explain import long_path
 from .memo import decided
+from .memo.line import Line
+from .mentions import mentions
 from .reasons import Explainer, Reason
 
 __all__ = ["explain_unset"]
+
+MOST = 8
+"""The number of questions that an error lists."""
 
 
 def explain_unset(compiled: Compiled, path: str) -> Iterator[tuple[str, str, Reason]]:
@@ -27,22 +32,32 @@ def explain_unset(compiled: Compiled, path: str) -> Iterator[tuple[str, str, Rea
     if answered:
         return
     if entry is None or entry[1] not in ("derived", "default"):
-        raise _unanswered(path, steps)
+        raise _unanswered(compiled, path, steps)
     _, mode, _, default, why = entry
     value = f"`{default}`, the default" if mode == "default" else "derived"
     for environment in compiled.environments:
         yield environment.name, f"{path}: nothing here decides it", Reason(value=value, why=why)
 
 
-def _unanswered(path: str, steps: tuple[str, ...]) -> NotFoundError:
-    """Why there is nothing to explain: the field has no default, or the language has no such field."""
+def _unanswered(compiled: Compiled, path: str, steps: tuple[str, ...]) -> NotFoundError:
+    """Why there is nothing to explain: the field has no default, or the language has no such field. A word that is
+    somewhere else gets the questions that it stands for.
+    """
     at, known = _unknown(steps)
     if at is None:
-        return NotFoundError(f"no layer sets `{path}`, and it has no default", path)
+        below = _below(compiled, steps)
+        message = f"no layer sets `{path}`, and it has no default"
+        return NotFoundError(f"{message}; explain {listing(below, MOST)}" if below else message, path, below)
     near = closest(steps[at], known)
     above = f"`{'.'.join(steps[:at])}`" if at else "a spec"
-    hint = f"; the nearest name is `{'.'.join((*steps[:at], near))}`" if near else ""
-    return NotFoundError(f"{above} has no field `{steps[at]}`{hint}", path, known)
+    elsewhere = mentions(compiled, steps[at:])
+    if elsewhere:
+        hint = f"explain {listing(elsewhere, MOST)}"
+    elif near:
+        hint = f"the nearest name is `{'.'.join((*steps[:at], near))}`"
+    else:
+        hint = "`mlspec plan` shows all decisions, with their fields"
+    return NotFoundError(f"{above} has no field `{steps[at]}`; {hint}", path, elsewhere or known)
 
 
 def _unknown(steps: tuple[str, ...]) -> tuple[int | None, tuple[str, ...]]:
@@ -72,12 +87,31 @@ def _variants(kind: Kind) -> list[Kind]:
 
 
 def _decisions(environment: Environment, steps: tuple[str, ...]) -> Iterator[tuple[str, Reason]]:
+    """What the plan decides about a field, or else about the few fields below it."""
     asked = long_path(environment, steps)
     explainer = Explainer((environment.layered,))
-    for area in decided(environment.plan):
-        for line in area.lines:
-            if line.field and long_path(environment, tuple(line.field.split("."))) == asked:
-                yield f"{'.'.join(steps)}: {line.title}: {line.text}", explainer.reason(line.value)
+    lines = [(line, long_path(environment, tuple(line.field.split(".")))) for line in _lines(environment)]
+    exact = [(line, field) for line, field in lines if field == asked]
+    below = [(line, field) for line, field in lines if field[: len(asked)] == asked]
+    for line, field in exact or (below if len(below) <= MOST else ()):
+        said = ".".join((*steps, *field[len(asked) :]))
+        yield f"{said}: {line.title}: {line.text}", explainer.reason(line.value)
+
+
+def _lines(environment: Environment) -> Iterator[Line]:
+    return (line for area in decided(environment.plan) for line in area.lines if line.field)
+
+
+def _below(compiled: Compiled, steps: tuple[str, ...]) -> tuple[str, ...]:
+    """The fields below one that the plan decides about."""
+    found: dict[str, None] = {}
+    for environment in compiled.environments:
+        asked = long_path(environment, steps)
+        for line in _lines(environment):
+            field = long_path(environment, tuple(line.field.split(".")))
+            if field[: len(asked)] == asked:
+                found[".".join((*steps, *field[len(asked) :]))] = None
+    return tuple(found)
 
 
 def _short(steps: tuple[str, ...]) -> tuple[str, ...]:

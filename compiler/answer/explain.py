@@ -25,7 +25,8 @@ from ..words import listing
 from .reasons import Explainer, Reason, scalars, shown
 
 __all__ = [
-    "Effect", "Given", "Reason", "explain_line", "explain_object", "explain_output", "explain_path", "long_path",
+    "Effect", "Given", "Reason", "explain_line", "explain_object", "explain_output", "explain_path", "is_output",
+    "long_path",
 ]  # fmt: skip
 
 
@@ -79,7 +80,9 @@ def explain_object(compiled: Compiled, question: str) -> Iterator[tuple[str, str
     match = _TARGET.fullmatch(question)
     if match is None:
         raise NotFoundError(
-            f"`{question}` is not an object: write Kind/name:path, such as Rollout/fraud-scorer:spec.replicas", question
+            f"`{question}` is not an object: write Kind/name:path, such as Rollout/fraud-scorer:spec.replicas, or "
+            "FILE:LINE for a line of a file",
+            question,
         )
     kind, name, path = match[1], match[2], match[3] or ""
     seen: dict[str, None] = {}
@@ -131,6 +134,12 @@ def _tree(file: File) -> Mapping:
 
 def _text(node: Node | None) -> str:
     return node.text if isinstance(node, Scalar) else ""
+
+
+def is_output(compiled: Compiled, environment: str, path: str) -> bool:
+    """Whether the system compiles to a file."""
+    places = (place for place in _places(compiled) if place.name == environment)
+    return any(file.path == path for place in places for file in place.bundle.files())
 
 
 def explain_output(compiled: Compiled, environment: str, path: str, line: int) -> tuple[str, Reason]:
@@ -193,10 +202,12 @@ def _given(layer: str, node: Node, *, first: bool) -> Given:
     )
 
 
-def explain_line(compiled: Compiled, number: int) -> Iterator[tuple[str, list[Effect]]]:
-    """Explain a line of the spec: everything that it affects, in each environment; line numbers are 1-based."""
+def explain_line(compiled: Compiled, number: int, file: SourceFile | None = None) -> Iterator[tuple[str, list[Effect]]]:
+    """Explain a line of a file, of the spec by default: everything that it affects, in each environment; line numbers
+    are 1-based.
+    """
     assert compiled.input.sources is not None
-    file = compiled.input.sources.spec.file
+    file = file or compiled.input.sources.spec.file
     if not 0 < number <= len(file.lines):
         raise NotFoundError(f"{file.name} has only {count(len(file.lines), 'line')}", str(number))
     lively = False

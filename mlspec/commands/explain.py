@@ -22,7 +22,8 @@ def command(request: Any, question: str | None, line: int | None) -> int:
 
     PATH is a value in the spec, for example constraints.throughput.peak, or a field that the planner derives, for
     example serving.load. KIND/NAME:PATH is a value in an object, for
-    example ScaledObject/fraud-scorer:spec.minReplicaCount. FILE:LINE is a line of any output file.
+    example ScaledObject/fraud-scorer:spec.minReplicaCount. FILE:LINE is a line of any output file, of the spec, or of
+    another file that it is compiled from. For a word, the answer is where it occurs.
     """
     if question is not None and line is not None:
         raise click.UsageError("write a path or `--line`, not both")
