@@ -325,3 +325,20 @@ def test_the_version_is_the_packages() -> None:
     from importlib.metadata import version
 
     assert run("--version").out == f"mlspec, version {version('mlspec-compiler')}\n"
+
+
+def test_trap_a_stream_for_two_clusters_replaces_the_objects_of_the_first(tmp_path: Path) -> None:
+    """Each cluster may have the same names. `kubectl apply -f -` sends all of a stream to one, where the last wins."""
+    (tmp_path / "mlspec.platform.yaml").write_text(
+        "apiVersion: mlspec/v1\nkind: Platform\nclusters: {eu: {}, us: {}}\n"
+    )
+    there = {name: {"cluster": name, "namespace": "digits"} for name in ("eu", "us")}
+    (tmp_path / "mlspec.yaml").write_text(minimal(environments=there))
+    ran = run("compile", "--stdout", tmp_path)
+    assert (ran.status, ran.out) == (2, "")
+    assert "both have the ScaledObject `digit-reader` in the namespace `digits`, in clusters of their own" in ran.err
+    for name in there:
+        assert run("compile", "--stdout", "--env", name, tmp_path).out.count("\nkind: Rollout\n") == 1
+    there["us"]["namespace"] = "digits-us"
+    (tmp_path / "mlspec.yaml").write_text(minimal(environments=there))
+    assert run("compile", "--stdout", tmp_path).status == 0

@@ -14,7 +14,9 @@ __all__ = ["command"]
 @click.command("compile")
 @OUT
 @DRY_RUN
-@click.option("--stdout", is_flag=True, help="Print all objects as one YAML stream, without writing files.")
+@click.option(
+    "--stdout", is_flag=True, help="Print all objects as one YAML stream, for one cluster, without writing files."
+)
 @working_on_specs
 def command(request: Any, dry_run: bool, stdout: bool) -> int:
     """Compile specs to Kubernetes manifests.

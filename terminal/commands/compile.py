@@ -21,7 +21,7 @@ __all__ = ["compile_", "written"]
 def compile_(request: Request, *, dry_run: bool = False, stdout: bool = False) -> int:
     """Write the bundles of all systems without errors."""
     systems, console = Systems(request, whole if stdout else made), request.console
-    worst, platforms = 0, set[str | None]()
+    worst, platforms, printed = 0, set[str | None](), dict[str, tuple[str, str]]()
     for system in systems:
         if system.platform not in platforms:
             platforms.add(system.platform)
@@ -30,7 +30,7 @@ def compile_(request: Request, *, dry_run: bool = False, stdout: bool = False) -
         if system.failed or folder is None:
             continue
         if system.compiled is not None:
-            console.document(_stream(system.compiled))
+            worst = max(worst, _print(system.compiled, printed, console))
         elif system.unchanged is not None:
             console.result(_report(folder, Written(changes=(), unchanged=system.unchanged), dry_run=dry_run))
         elif dry_run:
@@ -58,6 +58,23 @@ def _written(systems: Systems, system: Outcome, folder: Path, console: Console) 
 
 def _say_platform(platform: str | None, console: Console) -> None:
     console.say(f"platform: {platform or 'built-in defaults (no mlspec.platform.yaml next to the spec or above it)'}")
+
+
+def _print(system: Compiled, printed: dict[str, tuple[str, str]], console: Console) -> int:
+    """Print the objects of a system, unless one of them would replace another in a cluster that gets all of them."""
+    for claims in system.claims:
+        here = f"`{claims.system}` in `{claims.environment}`"
+        for one in claims.objects:
+            other, cluster = printed.setdefault(one.key.removeprefix(f"{one.cluster}/"), (here, one.cluster))
+            if cluster != one.cluster:
+                console.complain(
+                    f"error: {other} and {here} both have the {one.kind} `{one.name}` in the namespace "
+                    f"`{one.namespace}`, in clusters of their own: a cluster that gets this stream keeps only one of "
+                    "them, so print the environments of one cluster, with --env"
+                )
+                return 2
+    console.document(_stream(system))
+    return 0
 
 
 def _stream(system: Compiled) -> str:
