@@ -568,6 +568,17 @@ def test_a_spec_without_a_language_model_is_refused(tmp_path: Path) -> None:
     assert "no online service of the spec generates tokens" in done.err
 
 
+def test_trap_a_server_of_an_undescribed_language_model_generates_no_tokens(tmp_path: Path) -> None:
+    """As `mlspec init --template llm` writes it: measured by its service time, so nothing there is an estimate."""
+    assert run("init", tmp_path / "answers", "--template", "llm").status == 0
+    made = folder(tmp_path, yaml.safe_load((tmp_path / "answers" / "mlspec.yaml").read_text()))
+    for named in ((), ("--service", "answers")):
+        done = made.calibrate(RESULT, *named)
+        assert done.status == 1
+        assert "the spec does not describe the model of `answers`" in done.err
+        assert "add `llm` to the model `answers`, with its `family`" in done.err
+
+
 def test_a_device_without_a_data_sheet_is_refused(tmp_path: Path) -> None:
     made = folder(tmp_path, on_an_h100(), PLATFORM + "      bandwidth: null\n")
     done = made.calibrate()

@@ -88,9 +88,17 @@ def calibrated(environment: Environment, service: str | None, measured: Benchmar
 
 
 def _measured(environment: Environment, name: str | None) -> tuple[str, ServicePlan]:
-    known = {key: one for key, one in environment.plan.online.items() if _generates(one)}
+    generating = {key: one for key, one in environment.plan.online.items() if _generates(one)}
+    known = {key: one for key, one in generating.items() if one.is_language_model}
     if name is not None and name in known:
         return name, known[name]
+    unknown = name if name in generating else next(iter(generating), None) if not known and name is None else None
+    if unknown is not None:
+        model = generating[unknown].model.value
+        raise CalibrationError(
+            f"the spec does not describe the model of `{unknown}`, so it has no estimate to compare with a benchmark",
+            f"add `llm` to the model `{model}`, with its `family`, such as `llm: {{family: llama-3.1-8b}}`",
+        )
     if name is not None:
         help_ = f"choose {listing(known)}" if known else "only online services of language models can be calibrated"
         raise CalibrationError(f"`{name}` is not a service that generates tokens", help_, usage=True)
@@ -105,7 +113,8 @@ def _measured(environment: Environment, name: str | None) -> tuple[str, ServiceP
 
 def _generates(service: ServicePlan) -> bool:
     try:
-        return service.is_language_model and service.generates.value
+        described = service.is_language_model or service.part.llm is not None
+        return described and service.generates.value
     except (Refusal, Unavailable):
         return False
 
