@@ -49,6 +49,13 @@ __all__ = [
 ]
 
 
+ANY_SPEC = f"**/*{SPEC}"
+"""The pattern of all specs in and below a folder."""
+
+MOST_FOLDERS = 1000
+"""The number of folders in which a message looks for specs."""
+
+
 class Options(Record):
     """The command-line options that add to the spec."""
 
@@ -59,15 +66,19 @@ class Options(Record):
 
 
 def find(arguments: Iterable[str]) -> tuple[list[str], list[Diagnostic]]:
-    """The specs for the arguments, which are files, folders, patterns, or `-`."""
-    paths: dict[str, None] = {}
+    """The specs for the arguments, which are files, folders, patterns, or `-`. Each is there once, however often and
+    however written it is named. A link to a file in another folder is another spec: its platform file may be another.
+    """
+    paths: dict[tuple[str, str], str] = {}
     found: list[Diagnostic] = []
     for argument in arguments:
         matches = list(_matches(argument))
         if not matches:
             found.append(unreadable(argument, *_why_none(argument)))
-        paths.update(dict.fromkeys(matches))
-    return list(paths), found
+        for path in matches:
+            folder, name = os.path.split(path)
+            paths.setdefault((os.path.realpath(folder), name), path)
+    return list(paths.values()), found
 
 
 def _matches(argument: str) -> Iterator[str]:
@@ -89,12 +100,28 @@ def _matches(argument: str) -> Iterator[str]:
 
 def _why_none(argument: str) -> tuple[str, str]:
     if os.path.isdir(argument):
+        if _has_below(argument):
+            pattern = os.path.normpath(os.path.join(argument, ANY_SPEC))
+            return (
+                "the folder contains no spec, but folders below it do",
+                f"name one of those, or all with `'{pattern}'`",
+            )
         return "the folder contains no spec", f"name a folder with a `{SPEC}`, or create one there with `mlspec init`"
     import glob
 
     if glob.has_magic(argument):
         return "no file matches the pattern", "quote the pattern, or check the folder"
     return "the file does not exist", "name a spec, or a folder that contains one"
+
+
+def _has_below(folder: str) -> bool:
+    """Whether a folder below this one has a spec, as far as a short look shows."""
+    for number, (inside, folders, files) in zip(range(MOST_FOLDERS), os.walk(folder), strict=False):
+        named = (os.path.join(inside, name) for name in files if name == SPEC or name.endswith(f".{SPEC}"))
+        if number > 0 and any(map(os.path.isfile, named)):
+            return True
+        folders[:] = [name for name in folders if not name.startswith(".")]
+    return False
 
 
 def load(path: str, options: Options) -> Input:

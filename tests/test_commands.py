@@ -77,8 +77,10 @@ def test_a_missing_file_is_wrong_usage(tmp_path: Path, command: str) -> None:
     assert run(command, "--no-such-option").status == 2
 
 
-def test_a_folder_of_folders_asks_for_one_with_a_spec() -> None:
-    assert "help: name a folder with a `mlspec.yaml`, or create one there" in run("lint", ROOT / "examples").err
+def test_a_folder_of_folders_asks_for_one_with_a_spec(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "help: name a folder with a `mlspec.yaml`, or create one there" in run("lint", tmp_path).err
+    assert "help: name one of those, or all with" in run("lint", ROOT / "examples").err
 
 
 def test_an_unreadable_file_is_reported(tmp_path: Path) -> None:
@@ -342,3 +344,31 @@ def test_trap_a_stream_for_two_clusters_replaces_the_objects_of_the_first(tmp_pa
     there["us"]["namespace"] = "digits-us"
     (tmp_path / "mlspec.yaml").write_text(minimal(environments=there))
     assert run("compile", "--stdout", tmp_path).status == 0
+
+
+def test_trap_a_link_to_a_folder_makes_a_system_collide_with_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pattern follows links, such as those that a build tool puts at the root of a repository."""
+    monkeypatch.chdir(tmp_path)
+    Path("systems/digits").mkdir(parents=True)
+    Path("systems/digits/mlspec.yaml").write_text(minimal())
+    Path("build").symlink_to("systems")
+    named = ("systems/digits", "./systems/digits/mlspec.yaml", "build/digits", tmp_path / "systems" / "digits")
+    for specs in (("**/*mlspec.yaml",), named):
+        ran = run("lint", *specs)
+        assert (ran.status, ran.err) == (0, "no findings\n")
+    assert run("compile", *named).out.startswith("systems/digits/out: wrote")
+    Path("other").mkdir()
+    Path("other/mlspec.yaml").symlink_to("../systems/digits/mlspec.yaml")
+    assert "MLS611" in run("lint", "**/*mlspec.yaml").err, "a link to the file has its own platform file and output"
+
+
+def test_a_folder_above_all_specs_says_how_to_name_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("systems/digits").mkdir(parents=True)
+    Path("systems/digits/vision.mlspec.yaml").write_text(minimal())
+    for folder, pattern in ((".", "**/*mlspec.yaml"), ("systems", "systems/**/*mlspec.yaml")):
+        ran = run("lint", folder)
+        assert (ran.status, f"name one of those, or all with `'{pattern}'`" in ran.err) == (2, True), ran.err
+        assert run("lint", pattern).status == 0
