@@ -7,9 +7,9 @@ from pathlib import Path
 
 from ...compiler.diagnostics import Diagnostic, SourceFile, Span
 from ...compiler.errors import UnmanagedFileError
-from ..console import Console
 from ..disk import opened
 from ..write import Written, changes
+from .applied import say_where_applied
 from .outcome import Outcome, made
 from .request import Request
 from .systems import Systems
@@ -23,7 +23,8 @@ def check(request: Request) -> int:
     for system in systems:
         folder = systems.folder(system) if system.name is not None else None
         if folder is not None and not system.failed:
-            wrong = tuple(_checked(system, folder, request.console))
+            wrong = tuple(_checked(system, folder, request))
+            say_where_applied(system, folder, request.console)
             systems.add(wrong)
             if not wrong and system.unchanged is None:
                 systems.wrote(system, folder)
@@ -38,7 +39,9 @@ _STATES = {
 """The word on the terminal and the message of the finding, for each kind of change."""
 
 
-def _checked(system: Outcome, folder: Path, console: Console) -> Iterator[Diagnostic]:
+def _checked(system: Outcome, folder: Path, request: Request) -> Iterator[Diagnostic]:
+    console = request.console
+    again = f"mlspec compile {system.shown}" + (f" -o {request.out}" if request.out is not None else "")
     try:
         found = _changes(system, folder)
     except UnmanagedFileError as error:
@@ -48,7 +51,7 @@ def _checked(system: Outcome, folder: Path, console: Console) -> Iterator[Diagno
         return
     for change in found.changes:
         state, message = _STATES[change.kind]
-        help_ = f"run `mlspec compile {system.shown}`"
+        help_ = f"run `{again}`"
         if change.kind == "changed" and _only_line_ends(folder / change.path, _expected(system, change.path)):
             state, message = "differs only in its line ends", "has other line ends than what `{spec}` compiles to"
             help_ = "add `* -text` for the output folder to .gitattributes, and check the files out again"
@@ -56,7 +59,7 @@ def _checked(system: Outcome, folder: Path, console: Console) -> Iterator[Diagno
         yield _outdated(folder / change.path, message.format(spec=system.spec), help_)
     if found.changes:
         files = "file differs" if len(found.changes) == 1 else "files differ"
-        console.say(f"{len(found.changes)} {files} from what {system.spec} compiles to: run `mlspec compile`")
+        console.say(f"{len(found.changes)} {files} from what {system.spec} compiles to: run `{again}`")
     else:
         console.say(f"{folder}: {found.unchanged} files are up to date")
 

@@ -11,6 +11,7 @@ from ..console import Console
 from ..owned import written_from
 from ..releases import alone
 from ..write import Written, changes, write
+from .applied import say_where_applied
 from .outcome import Outcome, made, whole
 from .request import Request
 from .systems import OWN_FOLDERS, Systems
@@ -33,6 +34,7 @@ def compile_(request: Request, *, dry_run: bool = False, stdout: bool = False) -
             worst = max(worst, _print(system.compiled, printed, console))
         elif system.unchanged is not None:
             console.result(_report(folder, Written(changes=(), unchanged=system.unchanged), dry_run=dry_run))
+            say_where_applied(system, folder, console)
         elif dry_run:
             worst = max(worst, written(system, folder, console, dry_run=True))
         else:
@@ -98,6 +100,7 @@ def written(system: Outcome, folder: Path, console: Console, *, dry_run: bool) -
         console.complain(f"error: {error.filename or folder} cannot be written: {error.strerror}")
         return 2
     console.result(_report(folder, written, dry_run=dry_run))
+    say_where_applied(system, folder, console)
     if not written.atomic:
         console.say(
             f"note: {folder} was written file by file, because its file system cannot swap folders; "

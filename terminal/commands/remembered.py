@@ -105,7 +105,7 @@ def _of_output(slot: str, folder: str) -> str:
     return digest([slot, os.path.abspath(folder)])
 
 
-_PLAIN = ("shown", "spec", "platform", "name", "declared", "kept")
+_PLAIN = ("shown", "spec", "platform", "name", "declared", "kept", "applied")
 """The fields of an outcome that are plain data."""
 
 
