@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from .arguments import checked_day, checked_simulation
 from .compiler.answer import explain as _explain
 from .compiler.answer.awaited import awaited
 from .compiler.answer.calibration.solve import CalibratedShare, Calibration, calibrated
@@ -255,7 +256,8 @@ def compile(  # noqa: A001 - the word of the command
     compiled. Raises NotFoundError if the spec does not have one of them. `today` (`2026-11-23`) decides which
     suppressions have expired; without it, none has.
     """
-    return _compiled(_loaded(spec, text, platform, settings), _names("environments", environments), today)
+    day, names = checked_day(today), _names("environments", environments)
+    return _compiled(_loaded(spec, text, platform, settings), names, day)
 
 
 def lint(
@@ -268,7 +270,8 @@ def lint(
     today: str | None = None,
 ) -> tuple[Diagnostic, ...]:
     """Return everything mlspec has to say about a spec, in source order. Takes the same arguments as `compile`."""
-    return _compiled(_loaded(spec, text, platform, settings), _names("environments", environments), today).diagnostics
+    day, names = checked_day(today), _names("environments", environments)
+    return _compiled(_loaded(spec, text, platform, settings), names, day).diagnostics
 
 
 def _loaded(
@@ -379,7 +382,7 @@ def score(result: Result, *, today: str | None = None) -> dict[str, Score]:
     there are errors.
     """
     environments = result.raise_for_errors()._compiled.environments
-    return {one.environment: one for one in _score(environments, today)}
+    return {one.environment: one for one in _score(environments, checked_day(today))}
 
 
 def design(result: Result) -> DesignDocument:
@@ -427,6 +430,9 @@ def simulate(
     The parameters are the options of `mlspec simulate`. `burst` is a factor and how many seconds it lasts, `bad` the
     share of the requests of a new version that fail, and `slow` how many times as long they take.
     """
+    checked_simulation(
+        at=at, hours=hours, requests=requests, seed=seed, runs=runs, rollouts=rollouts, lose=lose, bad=bad, slow=slow
+    )
     options = _Options(
         at=at,
         hours=hours,

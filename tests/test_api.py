@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+import re
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -296,3 +299,30 @@ def test_a_release_is_for_every_run_and_belongs_to_a_folder(system: Path) -> Non
 
 def test_the_schema_is_json() -> None:
     assert json.loads(mlspec.json_schema())["$schema"].endswith("2020-12/schema")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"bad": 5}, "bad takes a share, such as 0.05, from 0 to 1"),
+        ({"hours": -1}, "hours takes a number of hours from 0.01 to 168"),
+        ({"hours": "1h"}, "hours takes"),
+        ({"at": "noon"}, "at takes 'peak' or 'mean' or 'trough' or 'day'"),
+        ({"lose": "pod"}, "lose takes 'replica' or 'zone'"),
+        ({"requests": 10}, "requests takes a number of requests from 1000"),
+    ],
+)
+def test_trap_a_simulation_of_nothing_keeps_its_promises(wrong: dict[str, Any], said: str) -> None:
+    """Five percent is not 5, and an hour in the past has no requests that are late."""
+    result = mlspec.compile(ROOT / "examples" / "minimal" / "mlspec.yaml")
+    with pytest.raises(TypeError, match=re.escape(said)):
+        mlspec.simulate(result, **wrong)
+
+
+def test_trap_a_day_in_another_notation_is_before_or_after_all_others() -> None:
+    """Days are compared as text, so `11/30/2026` would let every suppression live on."""
+    spec = ROOT / "examples" / "minimal" / "mlspec.yaml"
+    for day in ("11/30/2026", "tomorrow", datetime.date(2026, 11, 30)):
+        for ask in (mlspec.compile, mlspec.lint):
+            with pytest.raises(TypeError, match="today takes a date as text, such as '2026-11-23'"):
+                ask(spec, today=day)  # type: ignore[arg-type]

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import mlspec
+
 from .support import loaded, run
 from .test_promote import A, B, C, promote, release, system, version
 
@@ -122,3 +124,8 @@ def test_the_stage_of_a_version_can_be_skipped_from_where_it_came(system: Path) 
     assert promote(system, "--from", "staging", "--skip-shadow") == 0
     assert (release(system)["version"], "shadow" in release(system)) == ("2", False)
     assert loaded((system / "releases/staging.yaml").read_text())["release"]["version"] == "2"
+
+
+def test_trap_a_shadow_stage_would_begin_at_a_time_that_no_one_can_read(system: Path) -> None:
+    with pytest.raises(mlspec.ReleaseError, match="`tomorrow` is not a valid time in UTC"):
+        mlspec.promote(system / "mlspec.yaml", to="production", release=system / "v2.yaml", now="tomorrow")

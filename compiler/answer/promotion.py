@@ -94,6 +94,7 @@ def promoted(system: Compiled, environment: str, model: str | None, entry: Entry
     From another environment and without the name of a model, moves the versions of all models that have another one
     there.
     """
+    _seconds(entry.now)
     try:
         chosen = _chosen(system, environment)
         known = tuple(chosen.system.models)
