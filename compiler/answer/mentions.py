@@ -20,8 +20,8 @@ Steps = tuple[str, ...]
 
 
 def mentions(compiled: Compiled, words: Steps) -> tuple[str, ...]:
-    """The paths of the spec, of decisions, and of objects that end with some words; or else the lines of output whose
-    value is the last word, such as the name of an alert.
+    """The paths of the spec, of decisions, and of objects that end with some words. If there are none, the lines of
+    output whose value is the last word, such as the name of an alert.
     """
     asked = tuple(word.casefold() for word in words)
     fields: dict[str, None] = {}
