@@ -20,7 +20,8 @@ SPEC: dict[str, Any] = {
     "metadata__name": "app",
     "environments": {"production": {"runs": ["serving"]}},
     "platform": {"gateway": {"domain": "models.example.com"}},
-    "serving__endpoint": {"auth": {"issuer": "https://login.example.com"}},
+    "serving__endpoint": {},
+    "constraints__maxLag": "5s",
 }
 RELEASE = "apiVersion: mlspec/v1\nkind: Release\nreleases: {}\n"
 PLATFORM = "apiVersion: mlspec/v1\nkind: Platform\nplatform: {{planning: {{utilization: {share}%}}}}\n"

@@ -18,8 +18,7 @@ def say_where_applied(system: Outcome, folder: Path, console: Console) -> None:
     What is in this one would never reach the cluster, and a check of it says nothing about what does.
     """
     root = repository(str(folder))
-    for one in system.applied:
-        environment, tool, path = one.split(":", 2)
+    for environment, tool, path in system.applied:
         there, here = os.path.join(root, path), str(folder / environment)
         if os.path.isdir(there) and os.path.realpath(there) != os.path.realpath(here):
             console.complain(f"note: {tool} applies {os.path.relpath(there)}, not {here}{_way(system, there)}")

@@ -18,11 +18,14 @@ from .systems import OWN_FOLDERS, Systems
 
 __all__ = ["compile_", "written"]
 
+_Printed = dict[tuple[str, str, str, str], tuple[str, str]]
+"""Maps the group, kind, namespace, and name of an object to its system and its cluster."""
+
 
 def compile_(request: Request, *, dry_run: bool = False, stdout: bool = False) -> int:
     """Write the bundles of all systems without errors."""
     systems, console = Systems(request, whole if stdout else made), request.console
-    worst, platforms, printed = 0, set[str | None](), dict[str, tuple[str, str]]()
+    worst, platforms, printed = 0, set[str | None](), _Printed()
     for system in systems:
         if system.platform not in platforms:
             platforms.add(system.platform)
@@ -62,12 +65,12 @@ def _say_platform(platform: str | None, console: Console) -> None:
     console.say(f"platform: {platform or 'built-in defaults (no mlspec.platform.yaml next to the spec or above it)'}")
 
 
-def _print(system: Compiled, printed: dict[str, tuple[str, str]], console: Console) -> int:
+def _print(system: Compiled, printed: _Printed, console: Console) -> int:
     """Print the objects of a system, unless one of them would replace another in a cluster that gets all of them."""
     for claims in system.claims:
         here = f"`{claims.system}` in `{claims.environment}`"
         for one in claims.objects:
-            other, cluster = printed.setdefault(one.key.removeprefix(f"{one.cluster}/"), (here, one.cluster))
+            other, cluster = printed.setdefault((one.group, one.kind, one.namespace, one.name), (here, one.cluster))
             if cluster != one.cluster:
                 console.complain(
                     f"error: {other} and {here} both have the {one.kind} `{one.name}` in the namespace "

@@ -40,8 +40,8 @@ class Outcome(Record):
     found: tuple[Diagnostic, ...]
     claims: tuple[Claims, ...] = ()
     """What it takes for itself in its clusters."""
-    applied: tuple[str, ...] = ()
-    """The environment, the GitOps tool, and the folder that it applies for it, with colons between them."""
+    applied: tuple[tuple[str, str, str], ...] = ()
+    """For each environment that a GitOps tool deploys: its name, the tool, and the folder that the tool applies."""
     files: tuple[Rendered, ...] = ()
     """The files of each compiled environment; none if there are errors."""
     seen: Seen = ()
@@ -85,7 +85,7 @@ def judged(system: Compiled) -> Outcome:
         kept=system.kept,
         found=system.found,
         claims=system.claims,
-        applied=tuple(f"{one.environment}:{its.tool}:{its.folder}" for one in system.claims for its in one.deployed),
+        applied=tuple((one.environment, its.tool, its.folder) for one in system.claims for its in one.deployed),
     )
 
 

@@ -137,7 +137,11 @@ def _outcome(texts: Texts, lines: list[bytes], *, claims: bool) -> Outcome:
 
 def _tuples(data: dict[str, Any]) -> dict[str, Any]:
     """The same with tuples for lists, as records have them."""
-    return {name: tuple(one) if isinstance(one, list) else one for name, one in data.items()}
+    return {name: _tuple(one) for name, one in data.items()}
+
+
+def _tuple(one: Any) -> Any:
+    return tuple(map(_tuple, one)) if isinstance(one, list) else one
 
 
 def _packed(texts: Texts, values: tuple[object, ...]) -> bytes:
