@@ -62,7 +62,7 @@ class Resources(Section):
     cpu: Cores | None = derived("CPU cores.", "from the runtime's requirements")
     memory: Size | None = derived("Memory.", "from the runtime's requirements plus twice the model size")
     ephemeral_storage: Size | None = derived(
-        "The disk space of the node: the model, what the container writes, and logs.",
+        "The disk space of the node: the model, what the container writes, and logs. That of empty `volumes` is added.",
         "from the model size and the runtime's requirements",
     )
     accelerator: AcceleratorRequest | None = optional(

@@ -53,7 +53,7 @@ class TrainingResources(Section):
     memory: Size = default("8Gi", "Memory.", "enough to get started; set what your code needs")
     ephemeral_storage: Size = default(
         "5Gi",
-        "The disk space of the node: what the step writes to `/tmp`, and its logs.",
+        "The disk space of the node: what the step writes to `/tmp`, and its logs. That of empty `volumes` is added.",
         "a node's own disk is small and shared; `storage` is for more",
     )
     accelerator: AcceleratorRequest | None = optional("Accelerators.")

@@ -14,6 +14,7 @@ from ...compiler.emit.artifact import Body
 from ...compiler.finding import refusal
 from ...compiler.plan.serving.files import WEB, ModelFiles, url_parts
 from ...compiler.system import AzureAccess, GcsAccess, S3Access
+from ...schema.units import Memory
 from .access import Grant, environment, granted
 from .address import check_access, check_place
 from .fetching import VOLUME, container, stored
@@ -86,7 +87,7 @@ echo "the model is complete: $MODEL_DIGEST"
 REMOTES = {"s3": ":s3:", "gs": ":gcs:", "azure": ":azureblob:", "http": ":http:", "https": ":http:"}
 
 
-def init_container(files: ModelFiles, file: Because[str], security: Body) -> Body:
+def init_container(files: ModelFiles, file: Because[str], security: Body, most: Because[Memory] | None) -> Body:
     """The init container. It stores a single-file model as `file`."""
     scope, artifact = files.scope, files.artifact
     grant = next(iter(granted(scope, (artifact.access,))), None)
@@ -99,7 +100,7 @@ def init_container(files: ModelFiles, file: Because[str], security: Body) -> Bod
         *_store(artifact.uri, grant),
         *(environment(grant, _RENAMED) if grant is not None else []),
     ]
-    return container(files, scope.platform.images.downloader, ["/bin/sh", "-c", SCRIPT], env, security)
+    return container(files, scope.platform.images.downloader, ["/bin/sh", "-c", SCRIPT], env, security, most)
 
 
 # The script's names for the secrets of a web server.

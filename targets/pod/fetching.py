@@ -9,6 +9,7 @@ from ...compiler.because import Because, because, fixed
 from ...compiler.emit.artifact import Body
 from ...compiler.plan.serving.disk import LOGS, downloaded, room
 from ...compiler.plan.serving.files import ModelFiles
+from ...schema.units import Memory
 from . import trust
 from .credentials import variables
 
@@ -23,9 +24,18 @@ UNKNOWN_LIMIT = 10 * 2**30
 
 
 def container(
-    files: ModelFiles, image: Because[str], command: list[str], env: Sequence[Body | Because[Body]], security: Body
+    files: ModelFiles,
+    image: Because[str],
+    command: list[str],
+    env: Sequence[Body | Because[Body]],
+    security: Body,
+    most: Because[Memory] | None,
 ) -> Body:
-    """The init container. It runs as the pod's user, so that the server can read what it writes."""
+    """The init container. It runs as the pod's user, so that the server can read what it writes.
+
+    Its disk has a limit only if that of the main container has one, `most`: the limit of a pod is the highest of its
+    init containers, for as long as it lives. The volume has a limit in any case.
+    """
     size, scope = files.artifact.size, files.scope
     disk: Because[str] | None
     if files.source.value == "cached":
@@ -43,7 +53,10 @@ def container(
                 "memory": fixed(conventions.HELPER_MEMORY, "it streams to disk"),
                 "ephemeral-storage": disk,
             },
-            "limits": {"memory": fixed("512Mi", "it streams to disk"), "ephemeral-storage": disk},
+            "limits": {
+                "memory": fixed("512Mi", "it streams to disk"),
+                "ephemeral-storage": disk.also(most) if disk is not None and most is not None else None,
+            },
         },
         "securityContext": security,
         "volumeMounts": [{"name": MODEL, "mountPath": VOLUME}, *trust.mounts(scope)],

@@ -10,6 +10,7 @@ from ...compiler.emit.artifact import Body
 from ...compiler.plan.serving.files import ModelFiles
 from ...compiler.plan.serving.source import place_of
 from ...compiler.system import HuggingFaceAccess
+from ...schema.units import Memory
 from .access import environment, granted
 from .address import check_commit, check_place
 from .fetching import container, stored
@@ -18,7 +19,7 @@ from .own import own_image
 __all__ = ["init_container"]
 
 
-def init_container(files: ModelFiles, file: Because[str], security: Body) -> Body:
+def init_container(files: ModelFiles, file: Because[str], security: Body, most: Because[Memory] | None) -> Body:
     """The init container, which runs mlspec's own image. It stores a single-file model as `file`."""
     scope, artifact = files.scope, files.artifact
     check_place(files)
@@ -40,4 +41,4 @@ def init_container(files: ModelFiles, file: Because[str], security: Body) -> Bod
         artifact.uri,
         instead="put the files into an object store",
     )
-    return container(files, image, ["mlspec", "runtime", "fetch"], env, security)
+    return container(files, image, ["mlspec", "runtime", "fetch"], env, security, most)

@@ -9,14 +9,19 @@ from ...compiler.because import Because, because, fixed
 from ...compiler.emit.artifact import Body
 from ...compiler.plan.serving.files import ModelFiles
 from ...compiler.plan.serving.source import pinned
+from ...schema.units import Memory
 from . import claim, download, fetching
 from .address import check_access
 
 __all__ = ["init_containers", "mounts", "volumes"]
 
 
-def init_containers(files: ModelFiles, file: Because[str], security: Body) -> list[Because[Body]]:
-    """What puts the model in place before the server starts; a single-file model is stored as `file`."""
+def init_containers(
+    files: ModelFiles, file: Because[str], security: Body, most: Because[Memory] | None
+) -> list[Because[Body]]:
+    """What puts the model in place before the server starts; a single-file model is stored as `file`. The main
+    container may use `most` of the disk of its node; None without a limit.
+    """
     if files.source.value == "claim":
         made = claim.init_container(files, security)
         return [because(made, "the model is verified before the server starts", files.source)]
@@ -25,9 +30,9 @@ def init_containers(files: ModelFiles, file: Because[str], security: Body) -> li
     if files.artifact.uri.value.startswith("hf://"):
         from . import hub  # rarely needed, so imported late
 
-        made = hub.init_container(files, file, security)
+        made = hub.init_container(files, file, security, most)
     else:
-        made = download.init_container(files, file, security)
+        made = download.init_container(files, file, security, most)
     return [because(made, "the model is downloaded before the server starts", files.source)]
 
 

@@ -13,6 +13,7 @@ from ...compiler import conventions
 from ...compiler.because import Because, because, first, fixed, text
 from ...compiler.emit.artifact import Body
 from ...compiler.finding import Refusal, refusal
+from ...compiler.plan.sidecars import with_disk
 from ...compiler.plan.training import TrainingPlan
 from ...compiler.system import AcceleratorRequest, Checkpoints, Step, Tuning
 from ..pod import access, extras, placement, trust
@@ -181,7 +182,7 @@ def _resources(training: TrainingPlan, accelerator: AcceleratorRequest | None) -
     """Memory and disk are limited to the request. CPU has no limit, so that a burst is not throttled."""
     asked = training.part.resources
     devices = placement.accelerators(training.scope, accelerator)
-    memory, disk = asked.memory.map(str), asked.ephemeral_storage.map(str)
+    memory, disk = asked.memory.map(str), with_disk(asked.ephemeral_storage, training.part.volumes).map(str)
     return {
         "requests": {"cpu": asked.cpu.map(str), "memory": memory, "ephemeral-storage": disk, **devices},
         "limits": {"memory": memory, "ephemeral-storage": disk, **devices},

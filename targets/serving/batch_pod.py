@@ -102,13 +102,13 @@ def _scorer(batch: BatchPlan) -> Body:
 
 def _before(batch: BatchPlan) -> list[Because[Body]]:
     """The sidecars, and what puts the model in place."""
-    model_first = model.init_containers(batch.files, batch.files.file, container_security())
+    model_first = model.init_containers(batch.files, batch.files.file, container_security(), batch.disk_limit)
     return [*extras.sidecars(batch.part), *model_first]
 
 
 def _limited(batch: BatchPlan) -> Body:
     """The limit of what the image writes: only the spec can say it."""
-    return {} if batch.disk_limit is None else {"sizeLimit": batch.disk_limit.map(str)}
+    return {} if batch.written is None else {"sizeLimit": batch.written.map(str)}
 
 
 # The environment

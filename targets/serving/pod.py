@@ -114,7 +114,7 @@ def _init_containers(service: ServicePlan, version: VersionPlan, made: Setup) ->
     return [
         *extras.sidecars(service.part),
         *recorder.init_containers(service, version),
-        *model.init_containers(files, made.file, container_security()),
+        *model.init_containers(files, made.file, container_security(), version.disk_limit),
     ] or None
 
 

@@ -95,7 +95,7 @@ def _container(service: ServicePlan, version: VersionPlan, found: Recorder) -> B
         "ports": [{"name": f"{NAME}-metrics", "containerPort": found.metrics}],
         "resources": {
             "requests": {"cpu": capture.cpu.map(str), "memory": memory, "ephemeral-storage": VOLUME},
-            "limits": {"memory": memory},
+            "limits": {"memory": memory, "ephemeral-storage": _most(version)},
         },
         "startupProbe": {
             "httpGet": health,
@@ -116,6 +116,12 @@ def _container(service: ServicePlan, version: VersionPlan, found: Recorder) -> B
             *trust.mounts(service.scope),
         ],
     }
+
+
+def _most(version: VersionPlan) -> Because[str] | None:
+    """Its disk counts against the limit of the pod, which is the sum of those of the containers that run at once."""
+    limit = version.disk_limit
+    return because(VOLUME, "what it writes counts against the limit of the pod", limit) if limit is not None else None
 
 
 def _user(service: ServicePlan) -> Because[int] | None:

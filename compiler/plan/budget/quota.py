@@ -39,7 +39,7 @@ from ..choose import count
 from ..service import ServicePlan
 from ..serving.batch import BatchPlan
 from ..serving.recording import chosen
-from ..sidecars import with_cpu, with_memory
+from ..sidecars import with_cpu, with_disk, with_memory
 from ..training import TrainingPlan
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ def _training(training: TrainingPlan) -> Iterator[Share]:
             pods=many,
             cpu=with_cpu(_cores(asked.cpu), training.part.sidecars),
             memory=with_memory(_memory(asked.memory), training.part.sidecars),
-            disk=asked.ephemeral_storage,
+            disk=with_disk(asked.ephemeral_storage, training.part.volumes),
             devices=asked.accelerator if name != "training steps" else None,
             numbers=(many,),
             resources=asked,

@@ -18,6 +18,7 @@ from ...system import BatchService, Release
 from .. import cron
 from ..choose import count, number, or_else, readable
 from ..scope import Scope
+from ..sidecars import with_disk
 from .disk import needed
 from .files import ModelFiles, bytes_of, transfer
 from .identity import service_name
@@ -120,12 +121,17 @@ class BatchPlan:
     @cached_property
     def disk(self) -> Because[Memory]:
         """The disk space of the node that a pod requests, without what the image writes unless the spec says it."""
-        artifact = self.release.artifact
-        return or_else(self.part.resources.ephemeral_storage, lambda: needed(self.files.source, artifact.size, None))
+        given, size = self.part.resources.ephemeral_storage, self.release.artifact.size
+        return with_disk(or_else(given, lambda: needed(self.files.source, size, None)), self.part.volumes)
 
     @property
     def disk_limit(self) -> Because[Memory] | None:
         """The disk space that a pod may use; None if the spec does not say it."""
+        return self.disk if self.written is not None else None
+
+    @property
+    def written(self) -> Because[Memory] | None:
+        """What the image may write outside of volumes; None if the spec does not say it."""
         return self.part.resources.ephemeral_storage.given
 
     # Time

@@ -15,6 +15,7 @@ from ...because import Because, decision
 from ...finding import Refusal, refusal
 from ...system import Release, Shadow, Warmup
 from ..choose import assumed, count, or_else, readable
+from ..sidecars import with_disk
 from .disk import needed, written
 from .facts import ServiceFacts
 from .files import ModelFiles, bytes_of, download_time, transfer, verify_time
@@ -102,8 +103,9 @@ class VersionPlan:
 
     @cached_property
     def disk(self) -> Because[Memory]:
-        """The disk space of the node that a replica requests."""
-        return or_else(self.service.part.resources.ephemeral_storage, lambda: self.estimated_disk)
+        """The disk space of the node that a replica requests, with the empty volumes of the spec."""
+        part = self.service.part
+        return with_disk(or_else(part.resources.ephemeral_storage, lambda: self.estimated_disk), part.volumes)
 
     @property
     def estimated_disk(self) -> Because[Memory]:
