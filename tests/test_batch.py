@@ -146,3 +146,18 @@ def test_trap_the_index_is_an_annotation_of_indexed_jobs_only(tmp_path: Path) ->
     index = {"fieldRef": {"fieldPath": "metadata.annotations['batch.kubernetes.io/job-completion-index']"}}
     assert environment(tmp_path)["MLSPEC_PARTITION"] == index
     assert environment(tmp_path, **ONE)["MLSPEC_PARTITION"] == "0"
+
+
+def test_trap_processes_of_several_accelerators_have_64_mebibytes(tmp_path: Path) -> None:
+    """NCCL does not start with as little, so every partition would fail."""
+    several = {"serving__resources": {"memory": "12Gi", "accelerator": {"type": "l4", "count": 2}}}
+    pod = job(tmp_path, **several)["template"]["spec"]
+    [shared] = [volume["emptyDir"] for volume in pod["volumes"] if volume["name"] == "shm"]
+    assert shared == {"medium": "Memory", "sizeLimit": "1Gi"}
+    [scorer] = pod["containers"]
+    assert {"name": "shm", "mountPath": "/dev/shm"} in scorer["volumeMounts"]
+    assert scorer["resources"]["limits"]["memory"] == scorer["resources"]["requests"]["memory"] == "13Gi"
+    assert "shm" not in {volume["name"] for volume in job(tmp_path)["template"]["spec"]["volumes"]}
+    own = {"serving__volumes": {"exchange": {"size": "8Gi", "path": "/dev/shm"}}}
+    pod = job(tmp_path, **several, **own)["template"]["spec"]
+    assert {"own-exchange"} == {volume["name"] for volume in pod["volumes"]} & {"shm", "own-exchange"}

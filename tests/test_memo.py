@@ -114,7 +114,7 @@ NOT_TOLD = {
 """What other decisions rest on and print, or what only an object needs."""
 
 NOT_TOLD_OF: dict[str, set[str]] = {
-    "BatchPlan": {"estimated_memory", "shortest_gap"},
+    "BatchPlan": {"estimated_memory", "shared", "shortest_gap"},
     "Arrival": {"by_gateway", "by_mesh"},
     "Asking": {"trough"},
     "DashboardsPlan": {"folder", "folder_annotation", "form"},

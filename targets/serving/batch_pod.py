@@ -7,6 +7,8 @@ run.
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...compiler.because import Because, because, fixed, text
 from ...compiler.emit.artifact import Body
 from ...compiler.finding import Refusal, refusal
@@ -54,6 +56,7 @@ def template(batch: BatchPlan) -> Body:
             "volumes": [
                 *model.volumes(batch.files),
                 {"name": "tmp", "emptyDir": _limited(batch)},
+                *_through_memory(batch, {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": _shared(batch)}}),
                 *trust.volumes(scope),
                 *extras.volumes(batch.part),
             ],
@@ -73,10 +76,11 @@ def _used_by_the_run(batch: BatchPlan) -> tuple[Because[str] | None, ...]:
 
 def _scorer(batch: BatchPlan) -> Body:
     devices = placement.accelerators(batch.scope, batch.part.resources.accelerator)
-    memory, disk = batch.memory.map(str), batch.disk.map(str)
+    memory, disk = batch.pod_memory.map(str), batch.disk.map(str)
     mounts = [
         *model.mounts(batch.files, MODELS, batch.files.file),
         {"name": "tmp", "mountPath": "/tmp"},
+        *_through_memory(batch, {"name": "shm", "mountPath": "/dev/shm"}),
         *trust.mounts(batch.scope),
     ]
     return {
@@ -109,6 +113,15 @@ def _before(batch: BatchPlan) -> list[Because[Body]]:
 def _limited(batch: BatchPlan) -> Body:
     """The limit of what the image writes: only the spec can say it."""
     return {} if batch.written is None else {"sizeLimit": batch.written.map(str)}
+
+
+def _shared(batch: BatchPlan) -> Because[str] | None:
+    return batch.shared.map(str) if batch.shared is not None else None
+
+
+def _through_memory(batch: BatchPlan, body: Body) -> list[Any]:
+    """A part of the shared memory, if the pod needs any."""
+    return [because(body, "processes exchange tensors through it", batch.shared)] if batch.shared is not None else []
 
 
 # The environment

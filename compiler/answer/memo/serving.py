@@ -120,6 +120,8 @@ def batch(run: BatchPlan) -> Iterator[Line]:
     yield Line(title="retries per partition", value=run.retries, count_of="retry", field=f"{path}.retries")
     yield Line(title="CPU per pod", value=run.cpu, count_of="core", field=f"{path}.resources.cpu")
     yield Line(title="memory per pod", value=run.memory, field=f"{path}.resources.memory")
+    if run.shared is not None:
+        yield Line(title="shared memory", value=run.shared)
     yield Line(title="disk per pod", value=run.disk, field=f"{path}.resources.ephemeralStorage")
     if run.late_from is not None:
         yield Line(title="page if no success after", value=run.late_from, field=deadline)

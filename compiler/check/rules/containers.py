@@ -104,7 +104,7 @@ def _requests(plan: Plan) -> Iterator[Request]:
     for batch in plan.batch.values():
         name, given, image = f"`{batch.part.own_name.value}`", batch.part.resources, batch.part.image
         yield name, batch.cpu, (given.cpu, image)
-        yield name, batch.memory, (given.memory, image)
+        yield name, batch.pod_memory, (given.memory, image)
         yield from _of_sidecars(batch.part.sidecars)
     if plan.training is not None:
         part = plan.training.part

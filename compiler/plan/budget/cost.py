@@ -163,7 +163,7 @@ class CostPlan:
     def batch_price(self, batch: BatchPlan) -> Because[HourlyPrice]:
         """The hourly price of a pod of a batch run."""
         extras = batch.part.sidecars
-        cpu, memory = with_cpu(batch.cpu, extras), with_memory(batch.memory, extras)
+        cpu, memory = with_cpu(batch.cpu, extras), with_memory(batch.pod_memory, extras)
         return hourly(self.plan, cpu, memory, batch.part.resources.accelerator)
 
     def training_price(self, training: TrainingPlan) -> Because[HourlyPrice]:

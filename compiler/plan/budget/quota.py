@@ -212,7 +212,7 @@ def _batch(batch: BatchPlan) -> Share:
         name=f"batch {batch.part.own_name.value}",
         pods=batch.parallel,
         cpu=with_cpu(_cores(batch.cpu), batch.part.sidecars),
-        memory=with_memory(_memory(batch.memory), batch.part.sidecars),
+        memory=with_memory(_memory(batch.pod_memory), batch.part.sidecars),
         disk=batch.disk,
         devices=batch.part.resources.accelerator,
         numbers=(batch.part.parallel,),

@@ -22,6 +22,8 @@ from ..sidecars import with_disk
 from .disk import needed
 from .files import ModelFiles, bytes_of, transfer
 from .identity import service_name
+from .replica import pod_memory
+from .shared import of_devices
 
 __all__ = ["BatchPlan", "in_minutes"]
 
@@ -112,6 +114,19 @@ class BatchPlan:
     def memory(self) -> Because[Memory]:
         """The memory request and limit of a pod."""
         return or_else(self.part.resources.memory, lambda: self.estimated_memory)
+
+    @cached_property
+    def pod_memory(self) -> Because[Memory]:
+        """The memory request of a pod: its own memory plus shared memory, which counts against the limit."""
+        devices = self.part.resources.accelerator
+        if self.shared is None:
+            return self.memory.also(devices.count) if devices is not None else self.memory
+        return pod_memory(self.memory, self.shared)
+
+    @cached_property
+    def shared(self) -> Because[Memory] | None:
+        """The size of `/dev/shm`; None for Kubernetes's own."""
+        return of_devices(self.part.resources.accelerator, self.part.volumes)
 
     @cached_property
     def estimated_memory(self) -> Because[Memory]:

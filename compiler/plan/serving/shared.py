@@ -1,4 +1,4 @@
-"""The shared memory of a replica: what its processes pass to each other.
+"""The shared memory of a pod: what its processes pass to each other.
 
 Triton's Python backend has a region for each instance. It starts with 1 MiB, grows to 1.34 times the largest batch
 (measured: 163 MiB for a request of 122 MiB), and never shrinks. A region that cannot grow fails the request.
@@ -9,17 +9,21 @@ NCCL user guide, Troubleshooting).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
+from typing import TYPE_CHECKING
 
 from ....schema.units import Memory
 from ...because import Because, because, decision
 from ...catalog.load import ships
 from ...finding import where
-from ...system import Artifact
+from ...system import AcceleratorRequest, Artifact, PodVolume
 from ..choose import assumed, count
-from .facts import ServiceFacts
 
-__all__ = ["shared_memory"]
+if TYPE_CHECKING:
+    from .facts import ServiceFacts
+
+__all__ = ["of_devices", "shared_memory"]
 
 WIDTHS = {
     "bool": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "float16": 2, "bfloat16": 2, "int32": 4, "uint32": 4,
@@ -37,7 +41,9 @@ def shared_memory(service: ServiceFacts, artifact: Artifact) -> Because[Memory] 
     """The size of `/dev/shm`; None if the 64 MiB that Kubernetes provides are enough."""
     usual = service.runtime.shared_memory
     if usual is None:
-        return _of_devices(service)
+        needed = of_devices(service.devices, service.part.volumes)
+        path = f"{service.part.spec_path}.container.sharedMemory"
+        return assumed(path, needed.value, needed.reason, needed) if needed is not None else None
     written = where(usual)
     if written is None or not ships(written.file):
         return usual
@@ -50,20 +56,15 @@ def shared_memory(service: ServiceFacts, artifact: Artifact) -> Because[Memory] 
     return _regions(usual, service.workers, one, batch).also(artifact.format)
 
 
-def _of_devices(service: ServiceFacts) -> Because[Memory] | None:
-    devices = service.devices
-    if devices is None or devices.count.value == 1 or _mounted(service):
+def of_devices(devices: AcceleratorRequest | None, volumes: Mapping[str, PodVolume]) -> Because[Memory] | None:
+    """What the processes of several accelerators need; None for a single one, or if the spec has a volume there."""
+    if devices is None or devices.count.value == 1 or _mounted(volumes):
         return None
-    path, why = (
-        f"{service.part.spec_path}.container.sharedMemory",
-        "the processes of several accelerators exchange data",
-    )
-    return assumed(path, COLLECTIVES, why, devices.count)
+    return because(COLLECTIVES, "the processes of several accelerators exchange data", devices.count)
 
 
-def _mounted(service: ServiceFacts) -> bool:
-    """Whether the spec has a volume of its own there."""
-    paths = (volume.path.value for volume in service.part.volumes.values() if volume.path is not None)
+def _mounted(volumes: Mapping[str, PodVolume]) -> bool:
+    paths = (volume.path.value for volume in volumes.values() if volume.path is not None)
     return any(path.rstrip("/") == "/dev/shm" for path in paths)
 
 
