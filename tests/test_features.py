@@ -107,12 +107,45 @@ FEATURE = "features.views.0.features.0"
         ([("features.materialization.deadline", "2h")], "the next one starts after 1h"),
         ([("features.materialization.online", {"type": "postgres", "address": "db:5432", "database": "f"})],
          "no access sets `POSTGRES_USER`"),
+        ([(f"{FEATURE}.name", "customer_id"), ("model.signature.inputs.0.from", "features.spending.customer_id")],
+         "has the name of the key of its entity"),
+        ([(f"{FEATURE}.name", "ordered_at"), ("model.signature.inputs.0.from", "features.spending.ordered_at")],
+         "has the name of the time of its view"),
     ],
 )  # fmt: skip
 def test_what_cannot_work_is_refused(tmp_path: Path, changes: list[tuple[str, Any]], said: str) -> None:
     result = compiled(tmp_path, *changes)
     assert not result.ok
     assert any(said in one.message for one in result.diagnostics), [one.message for one in result.diagnostics]
+
+
+PLACES = {
+    "features.materialization.tables": ["file", "https", "hf", "azure", "abfss", "s3a", "gcs"],
+    f"{VIEW}.batchSource": ["file", "https", "hf", "azure", "s3a", "kafka"],
+}
+"""The schemes of places that the job cannot use. For the registry, Feast knows fewer than Arrow does for tables."""
+
+
+@pytest.mark.parametrize(("path", "scheme"), [(path, scheme) for path, all_ in PLACES.items() for scheme in all_])
+def test_trap_the_job_of_the_feature_store_has_no_client_for_a_place(path: str, scheme: str, tmp_path: Path) -> None:
+    result = compiled(tmp_path, (path, {"uri": f"{scheme}://lake/features"}))
+    found = [one.message for one in result.diagnostics if one.severity == "error"]
+    what = "keep its tables at" if "tables" in path else "read"
+    assert found == [f"the job that fills the feature store cannot {what} `{scheme}://`"]
+
+
+@pytest.mark.parametrize("scheme", ["gs", "hdfs"])
+def test_the_job_of_the_feature_store_reads_other_places(scheme: str, tmp_path: Path) -> None:
+    place = {"uri": f"{scheme}://lake/features"}
+    result = compiled(tmp_path, ("features.materialization.tables", place), (f"{VIEW}.batchSource", place))
+    assert not [one.message for one in result.diagnostics if "the feature store" in one.message]
+
+
+def test_trap_feast_has_no_default_port_for_redis(tmp_path: Path) -> None:
+    online = {"type": "redis", "address": "redis.cache.svc", "access": "cache"}
+    config = made(tmp_path, ("features.materialization.online", online))["ConfigMap"]["data"]["feature_store.yaml"]
+    text = "redis.cache.svc:6379,ssl=true,password=${REDIS_PASSWORD}"
+    assert yaml.safe_load(config)["online_store"]["connection_string"] == text
 
 
 def test_two_schedules_would_write_one_registry(tmp_path: Path) -> None:

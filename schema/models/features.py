@@ -116,7 +116,7 @@ class RedisStore(_OnlineStore):
     """Redis or Valkey. Its password, if it has one, is the variable `REDIS_PASSWORD` of the access."""
 
     type: Literal["redis"] = required("The kind of store.")
-    address: Address = required("The host and the port.")
+    address: Address = required("The host and the port, which is 6379 if it is left out.")
     tls: bool = default(True, "Whether connections are encrypted.", "passwords and features cross the network")
 
 
@@ -124,7 +124,7 @@ class PostgresStore(_OnlineStore):
     """PostgreSQL. Its user and password are the variables `POSTGRES_USER` and `POSTGRES_PASSWORD` of the access."""
 
     type: Literal["postgres"] = required("The kind of store.")
-    address: Address = required("The host and the port.")
+    address: Address = required("The host and the port, which is 5432 if it is left out.")
     database: Identifier = required("The database.")
     tls: bool = default(True, "Whether connections are encrypted.", "passwords and features cross the network")
 

@@ -70,6 +70,7 @@ def _columns(view: ViewPlan) -> list[Because[str]]:
 def _feature(view: ViewPlan, feature: Feature) -> dict[str, Any]:
     transform = feature.transform
     assert transform is not None
+    _apart(view, feature)
     _one_way(feature, transform)
     if transform.column is not None:
         _fits(view, transform, transform.column)
@@ -82,6 +83,20 @@ def _feature(view: ViewPlan, feature: Feature) -> dict[str, Any]:
         "column": transform.column,
         "code": transform.code,
     }
+
+
+def _apart(view: ViewPlan, feature: Feature) -> None:
+    """Refuse a feature whose column would replace the key or the time of its table."""
+    for column, what in ((view.key, "the key of its entity"), (view.timestamp, "the time of its view")):
+        if feature.name.value == column.name.value:
+            raise refusal(
+                "MLS008",
+                f"the feature `{feature.name.value}` has the name of {what}",
+                feature.name,
+                others=((column.name, what),),
+                note="a table has one column of each name, so the rows would lose this one",
+                help=f"rename it, for example to `{feature.name.value}_value`",
+            )
 
 
 def _one_way(feature: Feature, transform: Transform) -> None:

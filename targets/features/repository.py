@@ -88,7 +88,8 @@ def _online(store: StorePlan, online: RedisStore | PostgresStore | DynamoStore) 
     yield text("  type: {type}", type=online.type)
     known = _variables(store.scope, online.access)
     if isinstance(online, RedisStore):
-        parts = [text("{address}", address=online.address)]
+        host, port = _server(online.address, "6379")  # Feast has no default
+        parts = [text("{host}:{port}", host=host, port=port)]
         parts += [online.tls.map(lambda _: "ssl=true")] if online.tls.value else []
         password = known.get("REDIS_PASSWORD")
         parts += (
@@ -105,11 +106,9 @@ def _online(store: StorePlan, online: RedisStore | PostgresStore | DynamoStore) 
 
 
 def _postgres(online: PostgresStore, known: dict[str, Because[str]]) -> Iterator[Line]:
-    host, _, port = online.address.value.rpartition(":")
-    if not host or not port.isdecimal():
-        host, port = online.address.value, "5432"
-    yield text("  host: {host}", host=online.address.map(lambda _: json.dumps(host)))
-    yield text("  port: {port}", port=online.address.map(lambda _: port))
+    host, port = _server(online.address, "5432")
+    yield text("  host: {host}", host=host.map(json.dumps))
+    yield text("  port: {port}", port=port)
     yield text("  database: {name}", name=online.database.map(json.dumps))
     for key, variable in (("user", "POSTGRES_USER"), ("password", "POSTGRES_PASSWORD")):
         if variable not in known:
@@ -122,6 +121,13 @@ def _postgres(online: PostgresStore, known: dict[str, Because[str]]) -> Iterator
             )
         yield text(f'  {key}: "${{{{{variable}}}}}"{{none}}', none=known[variable].map(lambda _: ""))
     yield text("  sslmode: {mode}", mode=online.tls.map(lambda tls: "require" if tls else "disable"))
+
+
+def _server(address: Because[str], usual: str) -> tuple[Because[str], Because[str]]:
+    """The host and the port of an address, which may leave out the usual port."""
+    host, _, port = address.value.rpartition(":")
+    known = bool(host) and port.isdecimal()
+    return address.map(lambda whole: host if known else whole), address.map(lambda _: port if known else usual)
 
 
 def _variables(scope: Scope, name: Because[str] | None) -> dict[str, Because[str]]:

@@ -27,6 +27,11 @@ SUFFIX = "features"
 PLAIN = "the feature without `transform`"
 UTC = fixed("UTC", "the schedules of views are in UTC")
 
+KEPT = ("s3", "gs", "hdfs")
+"""The stores in which Feast keeps the file of its registry. Its own folder, `file`, would end with the pod."""
+READ = (*KEPT, "gcs", "abfs", "abfss")
+"""The stores from which the job reads Parquet files, as Arrow names them (arrow.apache.org, FileSystem.from_uri)."""
+
 
 class StorePlan:
     """The job that fills the feature store in one environment."""
@@ -47,7 +52,8 @@ class StorePlan:
     @cached_property
     def folder(self) -> Because[str]:
         """The folder of this environment, so that two environments never write the same registry or table."""
-        uri = self.part.tables.uri.map(lambda given: given.rstrip("/"))
+        given = _reachable(self.part.tables.uri, KEPT, "keep its tables at")
+        uri = given.map(lambda given: given.rstrip("/"))
         return text("{uri}/{project}", uri=uri, project=self.project)
 
     @cached_property
@@ -143,6 +149,10 @@ class ViewPlan:
     @cached_property
     def uri(self) -> Because[str]:
         """Where the rows are, in Parquet files."""
+        return _reachable(self._uri, READ, "read")
+
+    @property
+    def _uri(self) -> Because[str]:
         copy, source = self.view.batch_source, self.source
         if copy is not None:
             return copy.uri.also(self.view.source)
@@ -303,6 +313,20 @@ def _ttl(computed: Because[bool], max_age: Because[Duration] | None) -> tuple[in
     if max_age is None:
         return 0, "there is no `maxAge`"
     return whole_seconds(max_age.value), "`maxAge`"
+
+
+def _reachable(uri: Because[str], schemes: tuple[str, ...], what: str) -> Because[str]:
+    """Refuse a place that the job, which has no volumes of its own, cannot read or write."""
+    scheme = uri.value.partition("://")[0]
+    if scheme in schemes:
+        return uri
+    raise refusal(
+        "MLS012",
+        f"the job that fills the feature store cannot {what} `{scheme}://`",
+        uri,
+        note="it would fail at its first run, and the store would stay empty",
+        help="write a URI that starts with `s3://` or `gs://`",
+    )
 
 
 def _no_files(view: FeatureView, source: DataSource) -> Refusal:
