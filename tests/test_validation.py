@@ -92,6 +92,7 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
             "values.oneOf: 1 of 3 rows have a value that is not listed, such as FR",
         ),
         (column(dtype="int64", values={"oneOf": ["1", "2"]}), [1, 2, 30], "such as 30"),
+        (column(values={"oneOf": ["0.5", "1.0"]}), [0.5, 1.0, 1.5], "1 of 3 rows have a value that is not listed"),
         (column(dtype="bool", values={"oneOf": ["true"]}), [True, False], "1 of 2 rows"),
         (column(dtype="string", values={"max": 2}), ["a", "b", "c"], "values.max: more than 2 distinct values"),
     ],
@@ -114,6 +115,7 @@ def test_an_expectation_that_is_violated(run: Run, form: str, expected: Any, val
         (column(dtype="string", pattern="[A-Z]{2}"), ["DE", None]),
         (column(dtype="string", values={"oneOf": ["DE"], "max": 1}), ["DE", None, "DE"]),
         (column(dtype="string"), ["1", "2"]),  # a text may look like a number
+        (column(values={"oneOf": ["0.50", "1.0", "2e0"]}), [0.5, 1.0, 2.0]),  # numbers are written in several ways
         (column(dtype="int8"), [-128, 127, None]),
         (column(dtype="bool"), [True, None]),
     ],

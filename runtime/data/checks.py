@@ -9,6 +9,7 @@ that are there.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextlib import ExitStack
 from math import isnan
 from typing import Any
@@ -169,7 +170,7 @@ class ColumnChecks:
             wrong = pa.array([text is not None and not self._fits(column.pattern, text) for text in texts], pa.bool_())
             self._count("pattern", f"do not match {column.pattern.pattern}", values, wrong.take(at))
         if column.one_of:
-            allowed = frozenset(column.one_of)
+            allowed = frozenset(_as_written(column.one_of, each.type))
             wrong = pa.array([text is not None and text not in allowed for text in texts], pa.bool_())
             self._count("values.oneOf", "have a value that is not listed", values, wrong.take(at))
         if column.distinct is not None:
@@ -201,6 +202,20 @@ def text_of(value: Any) -> str | None:
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return str(int(value))
     return str(value)
+
+
+def _as_written(words: tuple[str, ...], kind: pa.DataType) -> Iterator[str]:
+    """Words as values of a type are written: `1.0` in a spec is 1 in a column, and 0.1 has fewer digits in 32 bits."""
+    for word in words:
+        try:
+            value = float(word) if pa.types.is_floating(kind) else word
+        except ValueError:
+            value = word
+        if isinstance(value, float):
+            [value] = pa.array([value]).cast(kind, safe=False).to_pylist()
+        text = text_of(value)
+        if text is not None:
+            yield text
 
 
 def _comparable(values: pa.Array) -> pa.Array:

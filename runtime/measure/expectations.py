@@ -42,7 +42,7 @@ class Checked:
         self.pattern = _pattern(expected)
         values = expected.get("values")
         values = values if isinstance(values, dict) else {}
-        self.one_of = frozenset(values.get("oneOf", ()))
+        self.one_of = frozenset(_as_written(word, expected.get("dtype")) for word in values.get("oneOf", ()))
         self.distinct: dict[str, int] | None = {} if "max" in values else None
         self.most = int(values.get("max", 0))
         self.repeated = _Repeated() if expected.get("unique") is True else None
@@ -209,6 +209,17 @@ def _pattern(expected: dict[str, Any]) -> re.Pattern[str] | None:
         return re.compile(expected["pattern"]) if "pattern" in expected else None
     except (re.error, TypeError) as wrong:
         raise Unreadable(f"`pattern` of the column {shown(str(expected['name']))} is invalid: {wrong}") from None
+
+
+ROUNDED = {"float16": np.float16, "float32": np.float32, "float64": np.float64}
+
+
+def _as_written(word: str, dtype: object) -> str:
+    """A word as values of a type are written: `1.0` in a spec is 1 in a column, and 0.1 has fewer digits in 32 bits."""
+    try:
+        return _text(float(ROUNDED[str(dtype)](word)))
+    except (KeyError, ValueError):
+        return word
 
 
 def _text(value: float) -> str:

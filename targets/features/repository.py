@@ -123,11 +123,11 @@ def _postgres(online: PostgresStore, known: dict[str, Because[str]]) -> Iterator
     yield text("  sslmode: {mode}", mode=online.tls.map(lambda tls: "require" if tls else "disable"))
 
 
-def _server(address: Because[str], usual: str) -> tuple[Because[str], Because[str]]:
-    """The host and the port of an address, which may leave out the usual port."""
+def _server(address: Because[str], default: str) -> tuple[Because[str], Because[str]]:
+    """The host and the port of an address, which may leave out the default port."""
     host, _, port = address.value.rpartition(":")
     known = bool(host) and port.isdecimal()
-    return address.map(lambda whole: host if known else whole), address.map(lambda _: port if known else usual)
+    return address.map(lambda whole: host if known else whole), address.map(lambda _: port if known else default)
 
 
 def _variables(scope: Scope, name: Because[str] | None) -> dict[str, Because[str]]:
