@@ -129,6 +129,30 @@ def test_bits_that_a_method_has(tmp_path: Path, method: str, bits: int) -> None:
     assert "MLS008" not in {one.id for one in compiled(tmp_path, spec("vllm", **family)).diagnostics}
 
 
+@pytest.mark.parametrize("runtime", ["vllm", "sglang"])
+@pytest.mark.parametrize(
+    ("few", "accelerator", "runs"),
+    [
+        ({"method": "modelopt"}, "a10g", False),
+        ({"method": "modelopt", "bits": 8}, "a100-80gb", False),
+        ({"method": "modelopt", "bits": 4}, "a100-80gb", True),
+        ({"method": "modelopt"}, "l4", True),
+        ({"method": "modelopt"}, "h100-1g-20gb", True),
+        ({"method": "fp8"}, "a10g", True),
+    ],
+)
+def test_trap_only_devices_with_fp8_run_weights_of_model_optimizer(
+    tmp_path: Path, runtime: str, few: dict[str, object], accelerator: str, runs: bool
+) -> None:
+    changes = {
+        "model__optimization": {"quantization": few},
+        "serving__resources__accelerator": {"type": accelerator},
+        "platform__cloud": "gke",
+    }
+    message = f"MLS012: `{accelerator}` cannot run weights quantized by `modelopt` to 8 bits"
+    assert (message in refused(tmp_path, runtime, **changes)) is not runs
+
+
 @pytest.mark.parametrize(
     ("accelerator", "size", "fits"),
     [("l4", 2048, True), ("l4", 2049, False), ("a100-80gb", 2049, False), ("h100", 2049, True), ("h100", 8193, False)],

@@ -1,7 +1,7 @@
 """The weights of a language model, for its server: a path or one commit of a hub, and the quantization method.
 
 Traps handled here: a hub repository without a revision can change under a running service. A server does not start with
-a quantization method that it does not know, and a method has only some numbers of bits.
+a quantization method that it or the device does not know, and a method has only some numbers of bits.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ WIDTHS = {
     "mxfp4": (4,),
 }  # fmt: skip
 """The bits of a weight that each method has, the most common first."""
+
+
+NATIVE = ("modelopt", 8)
+"""The method and the bits of weights that only devices with FP8 run."""
 
 
 def language_server(
@@ -70,7 +74,27 @@ def quantization(service: ServicePlan, known: Collection[str], server: str) -> B
             "weights names",
         )
     _check_bits(few)
+    _check_device(service, few)
     return few.method
+
+
+def _check_device(service: ServicePlan, few: Quantization) -> None:
+    """Refuse FP8 weights of Model Optimizer on a device that does not compute in FP8.
+
+    vLLM and SGLang run those of other methods there, in 16 bits (`get_min_capability` of their `ModelOptFp8Config`).
+    """
+    devices, eight = service.devices, few.bits is None or few.bits.value == NATIVE[1]
+    if devices is None or few.method.value != NATIVE[0] or not eight:
+        return
+    if service.scope.platform.accelerators[devices.type.value].fp8_compute is None:
+        raise refusal(
+            "MLS012",
+            f"`{devices.type.value}` cannot run weights quantized by `{few.method.value}` to 8 bits",
+            few.method,
+            others=((devices.type, "does not compute in FP8"),),
+            note="the server checks the device as it loads the weights, and exits, in every replica",
+            help="use an accelerator that computes in FP8, such as `l4`, or weights quantized by `fp8`",
+        )
 
 
 def _check_bits(few: Quantization) -> None:
