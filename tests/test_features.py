@@ -148,6 +148,21 @@ def test_trap_feast_has_no_default_port_for_redis(tmp_path: Path) -> None:
     assert yaml.safe_load(config)["online_store"]["connection_string"] == text
 
 
+def test_trap_feast_refuses_two_features_of_one_name(tmp_path: Path) -> None:
+    other = {**copy.deepcopy(SPEC["features"]["views"][0]), "name": "lately"}
+    inputs = [*SPEC["model"]["signature"]["inputs"], {"name": "late", "dtype": "float64"}]
+
+    def told(name: str) -> list[str]:
+        other["features"][0]["name"] = name
+        inputs[1]["from"] = f"features.lately.{name}"
+        views = [SPEC["features"]["views"][0], other]
+        result = compiled(tmp_path, ("features.views", views), ("model.signature.inputs", inputs))
+        return [one.message for one in result.diagnostics if one.id == "MLS116"]
+
+    assert told("spent_7d") == ["the model reads two features that are called `spent_7d`"]
+    assert told("spent_1d") == []
+
+
 def test_two_schedules_would_write_one_registry(tmp_path: Path) -> None:
     other = {**copy.deepcopy(SPEC["features"]["views"][0]), "name": "other", "schedule": "30 * * * *"}
     result = compiled(tmp_path, ("features.views", [SPEC["features"]["views"][0], other]))

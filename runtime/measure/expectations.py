@@ -211,7 +211,7 @@ def _pattern(expected: dict[str, Any]) -> re.Pattern[str] | None:
         raise Unreadable(f"`pattern` of the column {shown(str(expected['name']))} is invalid: {wrong}") from None
 
 
-ROUNDED = {"float16": np.float16, "float32": np.float32, "float64": np.float64}
+ROUNDED: dict[str, Any] = {"float16": np.float16, "float32": np.float32, "float64": np.float64}
 
 
 def _as_written(word: str, dtype: object) -> str:

@@ -11,7 +11,7 @@ from ...plan import Plan
 from ...system import Feature, MLSystem
 from ..lint import rule
 
-__all__ = ["idle_feature"]
+__all__ = ["features_of_one_name", "idle_feature"]
 
 
 @rule("MLS111", "warning", "features.views.*.features.*.name", "features.views.*.features.*.available")
@@ -91,4 +91,57 @@ def _too_late(feature: Feature, origin: Because[str]) -> Diagnostic:
         others=((feature.available, "known only after the outcome"),),
         note="it leaks the answer in training, and is missing in production",
         help="remove the input, and train without it",
+    )
+
+
+@rule("MLS116", "info", "features.materialization", "models.*.signature.inputs.*.from")
+def features_of_one_name(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+    """Features of one name in two views that a model reads.
+
+    Why: Feast looks up the features of a model by their names, without those of their views. It refuses a lookup in
+    which a name comes twice, in training and in serving, unless code asks for full names. Those have the view in front.
+
+    Bad:
+        features:
+          materialization:
+            image: registry.example.com/features@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
+            tables: {uri: "s3://lake/features"}
+        model:
+          signature:
+            inputs:
+              - {name: by_card, dtype: int64, from: features.card_activity.tx_count_1h}
+              - {name: by_shop, dtype: int64, from: features.shop_activity.tx_count_1h}
+    Good:
+        features:
+          materialization:
+            image: registry.example.com/features@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
+            tables: {uri: "s3://lake/features"}
+        model:
+          signature:
+            inputs:
+              - {name: by_card, dtype: int64, from: features.card_activity.card_tx_count_1h}
+              - {name: by_shop, dtype: int64, from: features.shop_activity.shop_tx_count_1h}
+    """
+    if system.features is None or system.features.materialization is None:
+        return
+    for model in system.models.values():
+        seen: dict[str, Because[str]] = {}
+        for tensor in model.signature.inputs if model.signature is not None else ():
+            origin = tensor.from_
+            if not origin.value.startswith("features."):
+                continue
+            name = origin.value.rpartition(".")[2]
+            other = seen.setdefault(name, origin)
+            if other.value != origin.value:
+                yield _twice(name, other, origin)
+
+
+def _twice(name: str, first: Because[str], second: Because[str]) -> Diagnostic:
+    return finding(
+        "MLS116",
+        f"the model reads two features that are called `{name}`",
+        second,
+        others=((first, "the other one"),),
+        note="Feast refuses to look up both by their names, in training and in serving",
+        help="rename one of them, or ask Feast with `full_feature_names=True` and suppress this finding",
     )

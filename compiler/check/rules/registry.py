@@ -98,6 +98,7 @@ RULES: tuple[Rule, ...] = (
     groups.groups_of_one,
     itself.at_the_pod_itself,
     expectations.unmet_by_any_value,
+    features.features_of_one_name,
     versions.retrained_on_the_same_data,
     versions.dropped_for_pinned_labels,
     versions.negative_by_pinned_labels,
