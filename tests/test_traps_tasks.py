@@ -40,6 +40,18 @@ def test_trap_the_help_makes_a_reranker_generate(tmp_path: Path) -> None:
     ]
 
 
+def test_trap_the_help_makes_the_embedder_of_an_assistant_generate(tmp_path: Path) -> None:
+    """Another service of the system writes the answers, so its task says nothing about this one."""
+    made = spec("vllm", problem__task="generation", model__llm={"family": "qwen3-0.6b"})
+    serving = made.pop("serving")
+    alone = {**made, "serving": {**serving, "llm": {"tokens": {"context": 512}}}}
+    chat = {**serving, "llm": {"tokens": {"context": 8192, "output": 512}}}
+    made["services"] = {"chat": chat, "embedder": {**serving, "llm": {"tokens": {"context": 512}}}}
+    for body, several in ((alone, False), (made, True)):
+        [found] = [one for one in compiled(tmp_path, body).diagnostics if one.id == "MLS801"]
+        assert ("`task: embedding`" in found.help) is several
+
+
 def test_trap_a_limit_on_answers_that_are_never_written_is_refused(tmp_path: Path) -> None:
     llm = {"task": "reranking", "tokens": {"context": 512, "output": 1}}
     assert refused(tmp_path, "vllm", serving__llm=llm) == ["MLS012: a service for reranking writes no answers"]

@@ -59,7 +59,8 @@ def no_token_limit(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
         if lacking:
             usual = {"context": "context: 8192", "output": "output: 512"}
             limited = ", ".join(usual[name] for name in lacking)
-            reads = "output" in lacking and system.problem.task.value != "generation"
+            alone = len(plan.online) == 1 and system.problem.task.value == "generation"
+            reads = "output" in lacking and not alone
             other = (
                 ", or write `task: embedding` or `task: reranking` under `llm` if it writes no text" if reads else ""
             )
