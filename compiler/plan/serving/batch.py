@@ -22,8 +22,7 @@ from ..sidecars import with_disk
 from .disk import needed
 from .files import ModelFiles, bytes_of, transfer
 from .identity import service_name
-from .replica import pod_memory
-from .shared import of_devices
+from .replica import of_devices, pod_memory
 
 __all__ = ["BatchPlan", "in_minutes"]
 

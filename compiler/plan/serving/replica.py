@@ -1,12 +1,20 @@
-"""The resource requests of one replica if the spec does not set them: CPU for its requests, memory for its model."""
+"""The resource requests of one replica if the spec does not set them: CPU for its requests, memory for its model, and
+shared memory for the processes of its accelerators.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ....schema.units import Cores, Memory
-from ...because import Because, decision
+from ...because import Because, because, decision
+from ...system import AcceleratorRequest, PodVolume
 from ..choose import count
 
-__all__ = ["cores", "memory", "pod_memory", "threads"]
+__all__ = ["cores", "memory", "of_devices", "pod_memory", "threads"]
+
+COLLECTIVES = Memory.parse("1Gi")
+"""What NVIDIA recommends for containers with several devices."""
 
 
 @decision
@@ -47,6 +55,18 @@ def memory(
     else:
         known = f", and 2 x {size.value} for the model (as read and as loaded)"
     return Memory(-(-needed // step) * step), f"{what}{known}"
+
+
+def of_devices(devices: AcceleratorRequest | None, volumes: Mapping[str, PodVolume]) -> Because[Memory] | None:
+    """What the processes of several accelerators need; None for a single one, or if the spec has a volume there."""
+    if devices is None or devices.count.value == 1 or _mounted(volumes):
+        return None
+    return because(COLLECTIVES, "the processes of several accelerators exchange data", devices.count)
+
+
+def _mounted(volumes: Mapping[str, PodVolume]) -> bool:
+    paths = (volume.path.value for volume in volumes.values() if volume.path is not None)
+    return any(path.rstrip("/") == "/dev/shm" for path in paths)
 
 
 @decision

@@ -1,4 +1,4 @@
-"""The shared memory of a pod: what its processes pass to each other.
+"""The shared memory of a replica: what its processes pass to each other.
 
 Triton's Python backend has a region for each instance. It starts with 1 MiB, grows to 1.34 times the largest batch
 (measured: 163 MiB for a request of 122 MiB), and never shrinks. A region that cannot grow fails the request.
@@ -9,21 +9,18 @@ NCCL user guide, Troubleshooting).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import prod
-from typing import TYPE_CHECKING
 
 from ....schema.units import Memory
 from ...because import Because, because, decision
 from ...catalog.load import ships
 from ...finding import where
-from ...system import AcceleratorRequest, Artifact, PodVolume
+from ...system import Artifact
 from ..choose import assumed, count
+from .facts import ServiceFacts
+from .replica import of_devices
 
-if TYPE_CHECKING:
-    from .facts import ServiceFacts
-
-__all__ = ["of_devices", "shared_memory"]
+__all__ = ["shared_memory"]
 
 WIDTHS = {
     "bool": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "float16": 2, "bfloat16": 2, "int32": 4, "uint32": 4,
@@ -32,9 +29,6 @@ WIDTHS = {
 """The bytes of one number."""
 
 MEBI = 2**20
-
-COLLECTIVES = Memory.parse("1Gi")
-"""What NVIDIA recommends for containers with several devices."""
 
 
 def shared_memory(service: ServiceFacts, artifact: Artifact) -> Because[Memory] | None:
@@ -54,18 +48,6 @@ def shared_memory(service: ServiceFacts, artifact: Artifact) -> Because[Memory] 
         return usual
     batch = service.part.batching.max_size if service.part.batching is not None else None
     return _regions(usual, service.workers, one, batch).also(artifact.format)
-
-
-def of_devices(devices: AcceleratorRequest | None, volumes: Mapping[str, PodVolume]) -> Because[Memory] | None:
-    """What the processes of several accelerators need; None for a single one, or if the spec has a volume there."""
-    if devices is None or devices.count.value == 1 or _mounted(volumes):
-        return None
-    return because(COLLECTIVES, "the processes of several accelerators exchange data", devices.count)
-
-
-def _mounted(volumes: Mapping[str, PodVolume]) -> bool:
-    paths = (volume.path.value for volume in volumes.values() if volume.path is not None)
-    return any(path.rstrip("/") == "/dev/shm" for path in paths)
 
 
 def _item(service: ServiceFacts) -> Because[int] | None:
