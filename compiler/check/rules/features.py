@@ -102,25 +102,63 @@ def features_of_one_name(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     which a name comes twice, in training and in serving, unless code asks for full names. Those have the view in front.
 
     Bad:
+        access: {lake: {kind: s3, region: eu-central-1}}
+        data:
+          columns: [{name: paid_at, dtype: timestamp, nullable: false}, {name: card_id, dtype: string}]
+          sources:
+            - {name: paid, ingestion: batch, uri: "s3://lake/paid", access: lake, format: parquet, owner: payments-core}
         features:
           materialization:
             image: registry.example.com/features@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
-            tables: {uri: "s3://lake/features"}
+            tables: {uri: "s3://lake/features", access: lake}
+          entities: [{name: card, key: card_id}]
+          views:
+            - name: hour
+              entity: card
+              source: paid
+              owner: payments-ml
+              schedule: "*/15 * * * *"
+              features: [{name: payments, dtype: int64, transform: {aggregate: count, window: 1h}}]
+            - name: week
+              entity: card
+              source: paid
+              owner: payments-ml
+              schedule: "*/15 * * * *"
+              features: [{name: payments, dtype: int64, transform: {aggregate: count, window: 7d}}]
         model:
           signature:
             inputs:
-              - {name: by_card, dtype: int64, from: features.card_activity.tx_count_1h}
-              - {name: by_shop, dtype: int64, from: features.shop_activity.tx_count_1h}
+              - {name: hourly, dtype: int64, from: features.hour.payments}
+              - {name: weekly, dtype: int64, from: features.week.payments}
     Good:
+        access: {lake: {kind: s3, region: eu-central-1}}
+        data:
+          columns: [{name: paid_at, dtype: timestamp, nullable: false}, {name: card_id, dtype: string}]
+          sources:
+            - {name: paid, ingestion: batch, uri: "s3://lake/paid", access: lake, format: parquet, owner: payments-core}
         features:
           materialization:
             image: registry.example.com/features@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
-            tables: {uri: "s3://lake/features"}
+            tables: {uri: "s3://lake/features", access: lake}
+          entities: [{name: card, key: card_id}]
+          views:
+            - name: hour
+              entity: card
+              source: paid
+              owner: payments-ml
+              schedule: "*/15 * * * *"
+              features: [{name: payments_1h, dtype: int64, transform: {aggregate: count, window: 1h}}]
+            - name: week
+              entity: card
+              source: paid
+              owner: payments-ml
+              schedule: "*/15 * * * *"
+              features: [{name: payments_7d, dtype: int64, transform: {aggregate: count, window: 7d}}]
         model:
           signature:
             inputs:
-              - {name: by_card, dtype: int64, from: features.card_activity.card_tx_count_1h}
-              - {name: by_shop, dtype: int64, from: features.shop_activity.shop_tx_count_1h}
+              - {name: hourly, dtype: int64, from: features.hour.payments_1h}
+              - {name: weekly, dtype: int64, from: features.week.payments_7d}
     """
     if system.features is None or system.features.materialization is None:
         return
@@ -142,6 +180,6 @@ def _twice(name: str, first: Because[str], second: Because[str]) -> Diagnostic:
         f"the model reads two features that are called `{name}`",
         second,
         others=((first, "the other one"),),
-        note="Feast refuses to look up both by their names, in training and in serving",
+        note="a lookup of both by their names is refused, in training and in serving",
         help="rename one of them, or ask Feast with `full_feature_names=True` and suppress this finding",
     )
