@@ -68,6 +68,9 @@ release:
 rollout: {stages: [{shadow: {}}, {canary: {}}]}
 serving: {runtime: vllm, resources: {accelerator: {type: l4}}, llm: {tokens: {context: 8192, output: 512}}}
 """,
+    "MLS445": """
+retraining: {online: {algorithm: "fraud:Forest", command: ["python -m fraud.learn"], to: "s3://lake/checkpoints"}}
+""",
     "MLS222": """
 constraints: {accelerators: [h100]}
 model: {llm: {family: llama-3.1-8b, tuning: {method: lora}}}
