@@ -129,3 +129,22 @@ def test_the_stage_of_a_version_can_be_skipped_from_where_it_came(system: Path) 
 def test_trap_a_shadow_stage_would_begin_at_a_time_that_no_one_can_read(system: Path) -> None:
     with pytest.raises(mlspec.ReleaseError, match="`tomorrow` is not a valid time in UTC"):
         mlspec.promote(system / "mlspec.yaml", to="production", release=system / "v2.yaml", now="tomorrow")
+
+
+def unused(system: Path) -> list[tuple[str, str]]:
+    found = mlspec.lint(system / "mlspec.yaml")
+    return [(one.severity, one.help) for one in found if "no environment uses this release file" in one.message]
+
+
+def test_trap_a_release_file_of_no_environment_was_ignored_silently(system: Path) -> None:
+    folder = system / "releases"
+    head = "apiVersion: mlspec/v1\nkind: Release\nsystem: digit-reader\nenvironment: {}\nreleases: {{}}\n"
+    (folder / "prod.yaml").write_text(head.format("prod"))
+    assert unused(system) == [("warning", "remove it, or declare `prod` in `environments`")]
+    (folder / "prod.yaml").unlink()
+    text = (folder / "production.yaml").read_text()
+    (folder / "production.yaml").rename(folder / "live.yaml")
+    assert "environment: production" in text
+    assert unused(system) == [("warning", "move it to `releases/production.yaml`")]
+    (folder / "live.yaml").write_text(text.replace("system: digit-reader", "system: another"))
+    assert unused(system) == []  # of the spec next to this one

@@ -22,7 +22,7 @@ from .bounds import Bounds
 from .floor import emptied, no_value, restored, sections
 from .merge import desugar, merge, system_name
 from .named import Names, names_in
-from .releases import misplaced, releases_of
+from .releases import misplaced, releases_of, unused
 
 __all__ = [
     "DEFAULT_ENVIRONMENT",
@@ -91,6 +91,7 @@ class Layers:
         self._sources = sources
         self._bounds = Bounds(self.found)
         self._overlays = dict(_environments(sources.spec, self._bounds))
+        self.found += unused(sources.spec, sources.releases, self.names)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from ..language import OBJECTS
 from ..tree import Mapping, Node, Scalar, only, wrapped
 from .merge import system_name
 
-__all__ = ["misplaced", "releases_of"]
+__all__ = ["misplaced", "releases_of", "unused"]
 
 _WHY = "the file decides which version is live in `{name}`; one of another {what} releases what was never meant for it"
 
@@ -42,6 +42,26 @@ def misplaced(spec: Mapping, release: Mapping, environment: str) -> Iterator[Dia
             "systems with release files need folders of their own",
         )
     yield from _undated(release)
+
+
+def unused(spec: Mapping, releases: dict[str, Mapping], environments: tuple[str, ...]) -> Iterator[Diagnostic]:
+    """Release files of this system that no environment has the name of."""
+    own = system_name(spec)
+    for name, release in releases.items():
+        system, said = release.entries.get("system"), release.entries.get("environment")
+        foreign = isinstance(system, Scalar) and own is not None and system.text != own.text
+        if name in environments or foreign:
+            continue
+        meant = said.text if isinstance(said, Scalar) and said.text in environments else None
+        free = meant is not None and meant not in releases
+        yield Diagnostic(
+            id="MLS016",
+            severity="warning",
+            message=f"no environment uses this release file: none is called `{name}`",
+            span=(said or next(iter(release.keys.values()), release)).span,
+            note="the versions in it are live nowhere",
+            help=f"move it to `releases/{meant}.yaml`" if free else f"remove it, or declare `{name}` in `environments`",
+        )
 
 
 def releases_of(spec: Mapping, release: Mapping) -> Mapping:

@@ -123,7 +123,8 @@ def _report(folder: Path, written: Written, *, dry_run: bool) -> str:
     if not written.changes:
         return f"{folder}: {written.unchanged} files, no changes"
     verb = "would change" if dry_run else "wrote"
-    lines = [f"{folder}: {verb} {len(written.changes)} files, {written.unchanged} unchanged"]
+    files = "file" if len(written.changes) == 1 else "files"
+    lines = [f"{folder}: {verb} {len(written.changes)} {files}, {written.unchanged} unchanged"]
     signs = {"added": "+", "changed": "~", "removed": "-"}
     lines += [f"  {signs[change.kind]} {change.path}" for change in written.changes]
     return "\n".join(lines)

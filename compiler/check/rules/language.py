@@ -245,7 +245,8 @@ IDS: dict[str, Explanation] = {
         """Release file of another environment or system.
 
         Why: the file decides which version is live. One that was copied from another environment, or that belongs to
-        another system in the same folder, releases a version that was never meant for this one.
+        another system in the same folder, releases a version that was never meant for this one. A file that no
+        environment has the name of is a warning: nothing reads its versions.
 
         Bad:
             # releases/production.yaml
