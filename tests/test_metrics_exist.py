@@ -60,7 +60,7 @@ NODES = {
 """Of cAdvisor in the kubelet (google/cadvisor, docs/storage/prometheus.md), and of the default set of NVIDIA's DCGM
 exporter (etc/default-counters.csv)."""
 
-RECORDER = {"mlspec_recorder_requests_total", "mlspec_recorder_dropped_total"}
+RECORDER = {f"mlspec_recorder_{name}_total" for name in ("requests", "records", "dropped")}
 """Of mlspec's own recorder: see test_capture_records."""
 
 OWN = {"up", "ALERTS"}

@@ -107,7 +107,7 @@ def of_page(services: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_page_on_network_policies_compiles(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "network.md").read_text()
-    servers, services, mesh, dns, metal = map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
+    servers, services, tokens, mesh, dns, metal = map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
     made = emitted(tmp_path, **{f"access__{name}": one for name, one in servers["access"].items()},
                    serving__access=servers["serving"]["access"], serving__env=servers["serving"]["env"],
                    platform=dns["platform"])  # fmt: skip
@@ -122,6 +122,9 @@ def test_the_page_on_network_policies_compiles(tmp_path: Path) -> None:
     called = made.one("Service", "support-embedder")
     host = f"{called['metadata']['name']}:{called['spec']['ports'][0]['port']}"
     assert {"name": "EMBEDDER", "value": f"http://{host}"} in variables
+    endpoint = tokens["services"]["answers"]["endpoint"]
+    policy = emitted(tmp_path, platform=tokens["platform"], serving__endpoint=endpoint).one("SecurityPolicy")
+    assert policy["spec"]["jwt"]["providers"][0]["audiences"] == ["answers"]
     [rule] = named(emitted(tmp_path, platform=mesh["platform"]))
     assert (namespaces(rule), ports(rule)) == (["aks-istio-system"], [15012])
     account = {"kind": "s3", "region": "eu-central-1", "serviceAccount": "fraud-models"}

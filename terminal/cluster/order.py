@@ -27,6 +27,7 @@ BEFORE = (
     ("networking.gke.io/v1", "HealthCheckPolicy"),
     ("gateway.k8s.aws/v1", "TargetGroupConfiguration"),
     ("application-networking.k8s.aws/v1alpha1", "TargetGroupPolicy"),
+    ("gateway.envoyproxy.io/v1alpha1", "SecurityPolicy"),  # before the route, so that none lets a request pass
     ("gateway.networking.k8s.io/v1", "HTTPRoute"),  # the controller sets weights in it as soon as a rollout starts
     ("gateway.networking.k8s.io/v1", "GRPCRoute"),
 )

@@ -258,13 +258,17 @@ def test_one_due_retraining_is_one_request_and_its_end_is_none(provider: str, tm
                 time.sleep(0.05)
             assert mail.alerts("/train", "due") == [{"ModelRetrainingDue"}] * 2
 
-            # Broken input mutes a request as it mutes the ticket.
+            # Broken input mutes a request as it mutes the ticket, unless it is only broken for one value of a column.
             broken = shown(other, "Broken", "ticket", "data-quality")
+            broken["labels"].pop("segment", None)
             post(url, "muted", broken, due)
             mail.wait("/ticket", "muted")
             later("clock-4")
             assert mail.alerts("/train", "muted") == []
-            assert {body["groupLabels"]["cluster"] for path, body in mail.got if path == "/train"} == {"due"}
+            part = {**broken, "labels": {**broken["labels"], "segment": "country"}}
+            post(url, "part", part, due)
+            mail.wait("/train", "part")
+            assert {body["groupLabels"]["cluster"] for path, body in mail.got if path == "/train"} == {"due", "part"}
 
 
 def requesting(provider: str, mail: Inbox) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:

@@ -81,6 +81,27 @@ _WEB = ("to-http", "to-huggingface", "to-tracking")
 """The accesses that read each store, by the scheme of its URIs."""
 
 
+def _runnable(made: dict[str, Any], probe: bool) -> dict[str, Any]:
+    """With a command whose first word can be a program. A probe with one asks no port."""
+    made["command"] = ["run", *made["command"][1:]]
+    return {key: value for key, value in made.items() if not probe or key in ("command", "timeout")}
+
+
+def _expected(column: dict[str, Any]) -> None:
+    """Only what values of its type can meet."""
+    dtype = column["dtype"]
+    listed = "true" if dtype == "bool" else "7" if dtype.startswith(("int", "uint", "float", "bfloat")) else None
+    if listed in (None, "true"):
+        column.pop("min", None)
+        column.pop("max", None)
+    if column.get("nullable") is False:
+        column.pop("nullShare", None)
+    values = column.get("values", {})
+    if values.get("oneOf"):
+        values["oneOf"] = [listed] if listed is not None else values["oneOf"]
+        values.pop("max", None)
+
+
 class Maker(Shape):
     """One system in the making."""
 
@@ -162,8 +183,10 @@ class Maker(Shape):
             made["operator"] = "Equal"  # no pod may have a value and `Exists`
         if name == "Scheduling":
             self._placeable(made)
-        if name == "Probe" and made.get("command"):
-            made = {key: value for key, value in made.items() if key in ("command", "timeout")}  # it asks no port
+        if name == "Column":
+            _expected(made)
+        if made.get("command"):
+            made = _runnable(made, name == "Probe")
         if name == "ShadowStage" and "duration" in made:
             made["duration"] = "12h" if made["duration"].endswith("s") else "36h"  # longer than any model loads
         if name == "BusinessMetric" and {"today", "target"} <= made.keys():
