@@ -5,19 +5,24 @@ from __future__ import annotations
 import re
 from typing import Any
 
-__all__ = ["checked_day", "checked_simulation"]
+__all__ = ["COUNTS", "LOAD", "LOSS", "RANGES", "checked_day", "checked_simulation"]
 
-_ONE_OF = {"at": ("peak", "mean", "trough", "day"), "lose": ("replica", "zone")}
-_RANGES = {
-    "hours": (0.01, 168.0, "a number of hours"),
-    "requests": (1000, float("inf"), "a number of requests"),
-    "seed": (0, float("inf"), "a number"),
-    "runs": (1, 100, "a number"),
-    "rollouts": (1, 100_000, "a number"),
-    "bad": (0, 1, "a share, such as 0.05,"),
-    "slow": (1e-6, 1e6, "a factor"),
+LOAD = ("peak", "mean", "trough", "day")
+"""The traffic of a simulation."""
+
+LOSS = ("replica", "zone")
+"""What it may lose."""
+
+COUNTS: dict[str, tuple[int, int | None]] = {
+    "requests": (1000, None),
+    "seed": (0, None),
+    "runs": (1, 100),
+    "rollouts": (1, 100_000),
 }
-"""The ranges of the options of `mlspec simulate`."""
+"""The least and the most of its whole numbers; None without a limit."""
+
+RANGES: dict[str, tuple[float, float]] = {"hours": (0.01, 168), "bad": (0, 1), "slow": (1e-6, 1e6)}
+"""The least and the most of its other numbers."""
 
 
 def checked_day(today: object) -> str | None:
@@ -29,11 +34,12 @@ def checked_day(today: object) -> str | None:
 
 def checked_simulation(**options: Any) -> None:
     """Raise TypeError for what the command refuses, too."""
-    for name, words in _ONE_OF.items():
+    for name, words in (("at", LOAD), ("lose", LOSS)):
         if options[name] is not None and options[name] not in words:
             raise TypeError(f"{name} takes {' or '.join(map(repr, words))}")
-    for name, (least, most, what) in _RANGES.items():
-        given = options[name]
-        number = isinstance(given, (int, float)) and not isinstance(given, bool)
-        if given is not None and not (number and least <= given <= most):
-            raise TypeError(f"{name} takes {what} {f'from {least:g} to {most:g}' if most < 1e9 else f'from {least:g}'}")
+    for name, (least, most) in {**COUNTS, **RANGES}.items():
+        given, kinds = options[name], (int,) if name in COUNTS else (int, float)
+        number = isinstance(given, kinds) and not isinstance(given, bool)
+        if given is not None and not (number and least <= given and (most is None or given <= most)):
+            what = "whole number" if name in COUNTS else "number"
+            raise TypeError(f"{name} takes a {what} from {least:g}" + (f" to {most:g}" if most is not None else ""))

@@ -304,12 +304,12 @@ def test_the_schema_is_json() -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"bad": 5}, "bad takes a share, such as 0.05, from 0 to 1"),
-        ({"hours": -1}, "hours takes a number of hours from 0.01 to 168"),
+        ({"bad": 5}, "bad takes a number from 0 to 1"),
+        ({"hours": -1}, "hours takes a number from 0.01 to 168"),
         ({"hours": "1h"}, "hours takes"),
         ({"at": "noon"}, "at takes 'peak' or 'mean' or 'trough' or 'day'"),
         ({"lose": "pod"}, "lose takes 'replica' or 'zone'"),
-        ({"requests": 10}, "requests takes a number of requests from 1000"),
+        ({"requests": 10}, "requests takes a whole number from 1000"),
     ],
 )
 def test_trap_a_simulation_of_nothing_keeps_its_promises(wrong: dict[str, Any], said: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ..arguments import COUNTS, LOAD, LOSS, RANGES
 from ..options import adding, drawing, working_on_one_spec
 from ..terminal.render import FORMATS
 
@@ -65,30 +66,36 @@ def _share(given: str | None) -> float | None:
 _SIMULATED = (
     click.option(
         "--at",
-        type=click.Choice(["peak", "mean", "trough", "day"]),
+        type=click.Choice(LOAD),
         default="peak",
         show_default=True,
         help="The traffic: one rate of the spec, or a day that goes through all three.",
     ),
     click.option(
         "--hours",
-        type=click.FloatRange(0.01, 168),
+        type=click.FloatRange(*RANGES["hours"]),
         callback=lambda _, __, value: _hours(value),
         help="How long; an hour, or a day, if omitted.",
     ),
     click.option(
-        "--seed", type=click.IntRange(0), default=1, show_default=True, help="The same seed, the same result."
+        "--seed",
+        type=click.IntRange(*COUNTS["seed"]),
+        default=1,
+        show_default=True,
+        help="The same seed, the same result.",
     ),
-    click.option("--runs", type=click.IntRange(1, 100), default=1, show_default=True, help="How many runs to pool."),
+    click.option(
+        "--runs", type=click.IntRange(*COUNTS["runs"]), default=1, show_default=True, help="How many runs to pool."
+    ),
     click.option(
         "--requests",
-        type=click.IntRange(1000),
+        type=click.IntRange(*COUNTS["requests"]),
         metavar="N",
         help="Simulate less time if it has more than N requests; by default 200,000, for a day or an event 1,000,000.",
     ),
     click.option(
         "--rollouts",
-        type=click.IntRange(1, 100_000),
+        type=click.IntRange(*COUNTS["rollouts"]),
         metavar="N",
         help="How many rollouts of a new version to simulate; by default 400, and fewer if each takes weeks.",
     ),
@@ -99,7 +106,7 @@ _SIMULATED = (
         callback=lambda _, __, value: _burst(value),
         help="Event: multiply the traffic for a limited time, such as '3x for 5m'.",
     ),
-    click.option("--lose", type=click.Choice(["replica", "zone"]), help="Event: lose a replica, or a zone."),
+    click.option("--lose", type=click.Choice(LOSS), help="Event: lose a replica, or a zone."),
     click.option(
         "--bad",
         metavar="SHARE",
