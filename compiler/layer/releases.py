@@ -45,8 +45,10 @@ def misplaced(spec: Mapping, release: Mapping, environment: str) -> Iterator[Dia
 
 
 def unused(spec: Mapping, releases: dict[str, Mapping], environments: tuple[str, ...]) -> Iterator[Diagnostic]:
-    """Release files of this system that no environment has the name of."""
+    """Release files of this system that no environment has the name of, unless `environments` may be misspelled."""
     own = system_name(spec)
+    if "environments" not in spec.entries and not spec.entries.keys() <= OBJECTS["MLSystem"].keys():
+        return
     for name, release in releases.items():
         system, said = release.entries.get("system"), release.entries.get("environment")
         foreign = isinstance(system, Scalar) and own is not None and system.text != own.text

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice, product
 
-__all__ = ["example"]
+__all__ = ["example", "matchers_in"]
 
 _MATCHER = re.compile(r'(?<![a-zA-Z0-9_])([a-zA-Z_][a-zA-Z0-9_]*)(=~|!~|!=|=)"((?:[^"\\\n]|\\.)*)"')
 
@@ -29,7 +29,7 @@ def example(inside: Iterable[str], outside: Iterable[str] = ()) -> dict[str, str
 
 @lru_cache(maxsize=256)  # the same few metrics are in every scene of a service
 def _example(inside: tuple[str, ...], outside: tuple[str, ...]) -> dict[str, str] | None:
-    wanted, unwanted = [_read(text) for text in inside], [_read(text) for text in outside]
+    wanted, unwanted = [matchers_in(text) for text in inside], [matchers_in(text) for text in outside]
     values: dict[str, list[str]] = {}
     for name, operator, value in (matcher for group in (*wanted, *unwanted) for matcher in group):
         values.setdefault(name, []).extend(_candidates(operator, value))
@@ -43,7 +43,8 @@ def _example(inside: tuple[str, ...], outside: tuple[str, ...]) -> dict[str, str
     return None
 
 
-def _read(text: str) -> list[Matcher]:
+def matchers_in(text: str) -> list[Matcher]:
+    """The label, operator, and value of each matcher."""
     return [(name, operator, re.sub(r"\\(.)", r"\1", value)) for name, operator, value in _MATCHER.findall(text)]
 
 
