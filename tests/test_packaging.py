@@ -141,6 +141,7 @@ HEAVY = {
 DOOR = {
     *(
         "mlspec.__main__",
+        "mlspec.arguments",
         "mlspec.cli",
         "mlspec.commands",
         "mlspec.options",
