@@ -59,6 +59,8 @@ class Mute(Record):
     why: str
     equal: tuple[Because[str], ...]
     """The labels that both must have in common."""
+    whole_system: bool = False
+    """Whether it reaches beyond a service, as only alerts on all rows do, and none on one value of a column."""
 
 
 def receiver(system: MLSystem, severity: Severity) -> Because[str]:
@@ -180,6 +182,12 @@ class AlertingPlan:
         for row in EXPLAINS:
             equal = self._place if row.whole_system else (*self._place, within)
             tickets = Mute(
-                source=None, target="ticket", causes=row.causes, effects=row.effects, why=row.why, equal=equal
+                source=None,
+                target="ticket",
+                causes=row.causes,
+                effects=row.effects,
+                why=row.why,
+                equal=equal,
+                whole_system=row.whole_system,
             )
             yield from (tickets, tickets.but(source="page", target="page"))

@@ -108,12 +108,12 @@ def _severity(severity: str) -> Matcher:
 def _inhibition(mute: Mute, own: Matcher) -> Inhibition:
     """What fires is of this system, and so is what it mutes, because both have that label in common.
 
-    An alert on one value of a column explains nothing: some countries always have few labels, and all that their alert
-    muted, such as the request to train, would never be sent.
+    An alert on one value of a column explains nothing about the system: some countries always have few labels, and all
+    that their alert muted, such as the request to train, would never be sent.
     """
     source = [_severity(mute.source)] if mute.source is not None else []
     causes, effects = _kind(mute.causes, mute.why), _kind(mute.effects, mute.why)
-    whole = [Matcher(label="segment", operator="=", value=fixed("", "all rows"))] if mute.causes else []
+    whole = [Matcher(label="segment", operator="=", value=fixed("", "all rows"))] if mute.whole_system else []
     return Inhibition(source=(own, *source, causes, *whole), target=(_severity(mute.target), effects), equal=mute.equal)
 
 
