@@ -28,8 +28,8 @@ COLUMN = "data: {columns: [{name: part, %s}]}\n"
         ("dtype: uint8, values: {oneOf: [007]}", "no `uint8` is `007`"),
         ("dtype: float32, values: {oneOf: [0.5, high]}", "no `float32` is `high`"),
         ("dtype: bool, values: {oneOf: [yes]}", "no `bool` is `yes`"),
-        ("dtype: string, nullable: false, nullShare: 5%", "up to 5% of the values may be missing, and none may"),
-        ("dtype: string, values: {oneOf: [a, b, c], max: 2}", "3 values are allowed, and at most 2 different ones"),
+        ("dtype: string, nullable: false, nullShare: 5%", "`nullShare: 5%` contradicts `nullable: false`"),
+        ("dtype: string, values: {oneOf: [a, b, c], max: 2}", "`oneOf` lists 3 values, and `max` allows 2"),
     ],
 )
 def test_trap_a_contract_that_no_data_meets_stops_every_run(column: str, said: str, tmp_path: Path) -> None:

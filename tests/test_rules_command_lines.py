@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
 
 from .rules import findings
+from .support import loaded
 
 IMAGE = "registry.example.com/x@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd"
 TRAINING = "training: {steps: {%s: {command: %%s}}}\n"
@@ -56,3 +58,10 @@ def test_trap_without_a_shell_operators_are_arguments(command: str, said: list[s
     found = findings(tmp_path, "MLS445", PLACES["train"] % command)
     assert [one.message for one in found] == said
     assert all(one.help.startswith("write `[sh, -c, ") for one in found)
+
+
+def test_trap_a_help_with_quotes_was_no_yaml(tmp_path: Path) -> None:
+    [found] = findings(tmp_path, "MLS445", PLACES["train"] % r"""[python, "it's a.py", "&&", echo, "\"b\""]""")
+    *shell, line = loaded(found.help.split("`")[1])
+    assert shell == ["sh", "-c"]
+    assert shlex.split(line) == ["python", "it's a.py", "&&", "echo", '"b"']

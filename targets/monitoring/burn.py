@@ -168,15 +168,15 @@ def _summary(service: ServicePlan, objective: Objective) -> Because[str]:
             target=objective.target.map(str),
         )
     return text(
-        f"{{service}}: {share} of {_timed(objective)} {{bound}}; {{target}} should be faster",
+        f"{{service}}: {share} of {_timed(service, objective)} {{bound}}; {{target}} should be faster",
         service=service.name,
         bound=objective.bucket.holds.map(str),
         target=objective.target.map(str),
     ).also(objective.of_tokens)
 
 
-def _timed(objective: Objective) -> str:
+def _timed(service: ServicePlan, objective: Objective) -> str:
     """What a histogram times, and that it is too slow."""
-    if objective.name.startswith("first-token"):
+    if objective.series is service.metrics.first_token:
         return "first tokens take longer than"
     return "requests are slower than" if objective.of_tokens is None else "tokens take longer than"

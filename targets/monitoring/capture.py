@@ -98,7 +98,7 @@ def _lost(service: ServicePlan) -> Because[str]:
     rest = _rate(_series(service, "dropped_total", ',reason!~"{others}"', others=others))
     early, late = (one, rest) if way == "header" else (rest, one)
     return text(
-        "{early} / {requests}\n+ ({late} / ({records} + {late} > 0) or vector(0))",
+        "{early}\n/ {requests}\n+ (\n  {late}\n  / ({records} + {late} > 0)\n  or vector(0)\n)",
         early=early,
         requests=requests,
         late=late,

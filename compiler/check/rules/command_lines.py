@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 
 from ...because import Because
@@ -65,7 +66,7 @@ def only_a_shell_could_run(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
                 operator,
                 others=((first, "what runs"),),
                 note="a command does not run in a shell, so what comes after it never runs",
-                help=f"write `[sh, -c, '{' '.join(word.value for word in words)}']`, or a script in the image",
+                help=_by_shell(" ".join(_quoted(word.value) for word in words)),
             )
 
 
@@ -97,4 +98,16 @@ def _split(line: str) -> str:
     words = line.split()
     if OPERATORS.isdisjoint(words) and not any(sign in line for sign in "\"'$`;|&<>*"):
         return f"write each word by itself: `[{', '.join(words)}]`"
-    return f"write `[sh, -c, {line!r}]`, or a script in the image"
+    return _by_shell(line)
+
+
+def _by_shell(line: str) -> str:
+    """A line in double quotes, which YAML reads as JSON does."""
+    return f"write `[sh, -c, {json.dumps(line, ensure_ascii=False)}]`, or a script in the image"
+
+
+def _quoted(word: str) -> str:
+    """A word as a shell reads it back, unless it is an operator."""
+    from shlex import quote  # rarely needed, so imported late
+
+    return word if word in OPERATORS else quote(word)

@@ -43,7 +43,7 @@ def unmet_by_any_value(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
         if share is not None and share.value.amount and not column.nullable.value:
             yield finding(
                 "MLS115",
-                f"up to {share.value} of the values may be missing, and none may",
+                f"`nullShare: {share.value}` contradicts `nullable: false`",
                 share,
                 others=((column.nullable, "no value may be missing"),),
                 note="the first missing value fails a run, whatever share is allowed",
@@ -84,10 +84,10 @@ def _values(column: Column) -> Iterator[Diagnostic]:
     if values.max is not None and values.max.value.amount < len(values.one_of):
         yield finding(
             "MLS115",
-            f"{len(values.one_of)} values are allowed, and at most {values.max.value} different ones",
+            f"`oneOf` lists {len(values.one_of)} values, and `max` allows {values.max.value}",
             values.max,
             others=((values.one_of[0], "the first of the list"),),
-            note=f"data with all of them is right and wrong at once; {FAILS}",
+            note=f"once the data has all of them, {FAILS}",
             help=f"write `max: {len(values.one_of)}`, or remove it",
         )
 

@@ -105,60 +105,41 @@ def features_of_one_name(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
         access: {lake: {kind: s3, region: eu-central-1}}
         data:
           columns: [{name: paid_at, dtype: timestamp, nullable: false}, {name: card_id, dtype: string}]
-          sources:
-            - {name: paid, ingestion: batch, uri: "s3://lake/paid", access: lake, format: parquet, owner: payments-core}
+          sources: [{name: paid, ingestion: batch, uri: "s3://lake/p", access: lake, format: parquet, owner: data}]
         features:
+          entities: [{name: card, key: card_id}]
           materialization:
             image: registry.example.com/features@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
             tables: {uri: "s3://lake/features", access: lake}
-          entities: [{name: card, key: card_id}]
           views:
-            - name: hour
-              entity: card
-              source: paid
-              owner: payments-ml
-              schedule: "*/15 * * * *"
-              features: [{name: payments, dtype: int64, transform: {aggregate: count, window: 1h}}]
-            - name: week
-              entity: card
-              source: paid
-              owner: payments-ml
-              schedule: "*/15 * * * *"
-              features: [{name: payments, dtype: int64, transform: {aggregate: count, window: 7d}}]
+            - {name: hour, entity: card, source: paid, owner: data, schedule: "*/15 * * * *", features: [
+                {name: payments, dtype: int64, transform: {aggregate: count, window: 1h}}]}
+            - {name: week, entity: card, source: paid, owner: data, schedule: "*/15 * * * *", features: [
+                {name: payments, dtype: int64, transform: {aggregate: count, window: 7d}}]}
         model:
           signature:
             inputs:
-              - {name: hourly, dtype: int64, from: features.hour.payments}
-              - {name: weekly, dtype: int64, from: features.week.payments}
+              - {name: a, dtype: int64, from: features.hour.payments}
+              - {name: b, dtype: int64, from: features.week.payments}
     Good:
         access: {lake: {kind: s3, region: eu-central-1}}
         data:
           columns: [{name: paid_at, dtype: timestamp, nullable: false}, {name: card_id, dtype: string}]
-          sources:
-            - {name: paid, ingestion: batch, uri: "s3://lake/paid", access: lake, format: parquet, owner: payments-core}
+          sources: [{name: paid, ingestion: batch, uri: "s3://lake/p", access: lake, format: parquet, owner: data}]
         features:
+          entities: [{name: card, key: card_id}]
           materialization:
             image: registry.example.com/features@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
             tables: {uri: "s3://lake/features", access: lake}
-          entities: [{name: card, key: card_id}]
           views:
-            - name: hour
-              entity: card
-              source: paid
-              owner: payments-ml
-              schedule: "*/15 * * * *"
-              features: [{name: payments_1h, dtype: int64, transform: {aggregate: count, window: 1h}}]
-            - name: week
-              entity: card
-              source: paid
-              owner: payments-ml
-              schedule: "*/15 * * * *"
-              features: [{name: payments_7d, dtype: int64, transform: {aggregate: count, window: 7d}}]
+            - {name: cards, entity: card, source: paid, owner: data, schedule: "*/15 * * * *", features: [
+                {name: payments_1h, dtype: int64, transform: {aggregate: count, window: 1h}},
+                {name: payments_7d, dtype: int64, transform: {aggregate: count, window: 7d}}]}
         model:
           signature:
             inputs:
-              - {name: hourly, dtype: int64, from: features.hour.payments_1h}
-              - {name: weekly, dtype: int64, from: features.week.payments_7d}
+              - {name: a, dtype: int64, from: features.cards.payments_1h}
+              - {name: b, dtype: int64, from: features.cards.payments_7d}
     """
     if system.features is None or system.features.materialization is None:
         return

@@ -10,6 +10,7 @@ from ....schema.units import Duration, Percent, Rate, plain
 from ...because import Because, first
 from ...diagnostics import Diagnostic
 from ...finding import finding
+from ...language import OBJECTS
 from ...plan import Plan
 from ...plan.alerting.reach import reaches
 from ...plan.choose import count, number, readable, seconds
@@ -28,7 +29,7 @@ __all__ = ["FIRST_STEPS", "forgotten_window", "lasting_budget", "quiet_service",
 PROMISES = tuple(Percent.parse(text) for text in ("99.9%", "99.5%", "99%", "98%", "95%"))
 """The objectives that may be proposed instead, strictest first."""
 
-USUAL = 3
+USUAL = int(OBJECTS["Slo"]["minEvents"][3] or 1)
 """The default of `monitoring.slo.minEvents`."""
 
 LOWEST_RATE = Decimal("0.9")
