@@ -39,7 +39,7 @@ def objects(service: ServicePlan) -> Iterator[Artifact]:
             "jwt": {"providers": [_provider(service, asked)]},
         },
     }
-    why = because("SecurityPolicy", "the gateway answers requests without a valid token with 401", asked)
+    why = because("SecurityPolicy", "the gateway rejects requests without a valid token", asked)
     yield Artifact(path=naming.path_of(scope, "rollout", "SecurityPolicy", service.name), body=body, why=why)
 
 
