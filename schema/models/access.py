@@ -50,7 +50,8 @@ class _Server(_Access):
 
     ports: list[Port] = listed(
         "The TCP ports that the server itself listens on. Behind a Service with another port, list those of its pods, "
-        "because most networks check policies after the translation. If omitted, the ones in its address."
+        "because most networks check policies after the translation. If omitted, the ones in its address.",
+        min_length=1,
     )
 
 

@@ -13,7 +13,7 @@ class Lora(Section):
     rank: int = default(16, "The rank.", "a common rank, which every runtime can serve", ge=1, le=512)
     alpha: int | None = derived("The scale of what the adapters add, as alpha / rank.", "as twice the rank", ge=1)
     dropout: float = default(0.05, "The dropout rate of the adapters.", "the default of TRL", ge=0, lt=1)
-    modules: list[Text] = listed("The layers that get adapters, by name. If omitted, all linear layers.")
+    modules: list[Text] = listed("The layers that get adapters, by name. If omitted, all linear layers.", min_length=1)
 
 
 class TrainingFineTuning(Section):

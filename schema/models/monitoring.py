@@ -63,7 +63,8 @@ class Slo(Section):
     )
     burn: list[Burn] = listed(
         "The burn-rate windows. If omitted, page on 2% in 1h and 5% in 6h, and ticket on 10% in 1d and 10% in 3d; of a "
-        "week's budget, on 8.5%, 21%, 42%, and 43%."
+        "week's budget, on 8.5%, 21%, 42%, and 43%.",
+        min_length=1,
     )
     min_events: int = default(
         3,

@@ -36,7 +36,7 @@ class Issuer(Section):
         "The ServiceAccounts that use it: all, or those for which the spec sets `identity`, or the others.",
         "most clouds have one way to get credentials",
     )
-    cidrs: list[Cidr] = listed("Its addresses. If omitted, any.")
+    cidrs: list[Cidr] = listed("Its addresses. If omitted, any.", min_length=1)
     ports: list[Port] = required("Its TCP ports.")
 
 
@@ -61,7 +61,8 @@ class Cloud(Section):
     issuers: list[Issuer] = listed("The servers that issue the credentials of a pod's identity.")
     identities: list[Literal["aws", "google", "azure"]] = listed(
         "The providers whose identities pods can have. If omitted, mlspec does not know. A cluster that exchanges its "
-        "tokens at another cloud, too, lists both."
+        "tokens at another cloud, too, lists both.",
+        min_length=1,
     )
     gateways: list[GatewayProviderName] = listed("The cloud's own gateway providers.")
     spot: Spot = group(Spot, "Its spot nodes.")

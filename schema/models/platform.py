@@ -305,10 +305,11 @@ class Policies(Section):
     )
     suppressible: list[RuleId] = listed(
         "The rules, by ID or prefix, that a comment in a spec may suppress. If omitted, all except those that "
-        "`severity` sets to `error`."
+        "`severity` sets to `error`.",
+        min_length=1,
     )
-    registries: list[Host] = listed("The allowed image registries. If omitted, all.")
-    stores: list[Text] = listed("The allowed URI prefixes for models and data. If omitted, all.")
+    registries: list[Host] = listed("The allowed image registries. If omitted, all.", min_length=1)
+    stores: list[Text] = listed("The allowed URI prefixes for models and data. If omitted, all.", min_length=1)
     max_cpu: Cores | None = optional("The maximum CPU request per container.")
     max_memory: Memory | None = optional("The maximum memory request per container.")
 

@@ -110,8 +110,10 @@ class Stage(Section):
 class Rollout(Section):
     """How a new version is rolled out."""
 
-    stages: list[Stage] = listed("The stages, in order. If omitted, one canary.")
-    rollback_when: list[Condition] = listed("When to roll back. If omitted, when an SLO's own limit is exceeded.")
+    stages: list[Stage] = listed("The stages, in order. If omitted, one canary.", min_length=1)
+    rollback_when: list[Condition] = listed(
+        "When to roll back. If omitted, when an SLO's own limit is exceeded.", min_length=1
+    )
     progress_deadline: BoundedDuration | None = derived(
         "How long a new version may take to become ready before the rollout fails.",
         "as twice the time to download, load, and warm up",

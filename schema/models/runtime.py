@@ -64,9 +64,10 @@ class Routes(Section):
     """What the gateway forwards to the runtime. `{model}` is replaced with the model name."""
 
     http: list[RoutePath] = listed(
-        "The HTTP paths of inference; `/*` at the end stands for a path and everything below it. If omitted, all paths."
+        "The HTTP paths of inference; `/*` at the end stands for a path and what is below it. If omitted, all paths.",
+        min_length=1,
     )
-    grpc: list[RouteMethod] = listed("The gRPC services, or methods of them. If omitted, all methods.")
+    grpc: list[RouteMethod] = listed("The gRPC services, or methods of them. If omitted, all methods.", min_length=1)
 
 
 class Probe(Section):

@@ -126,7 +126,8 @@ class Endpoint(Section):
 
     hosts: list[Host] = listed(
         "The host names of the service. If omitted, its name below `platform.gateway.domain`; without a domain, "
-        "all of the gateway's."
+        "all of the gateway's.",
+        min_length=1,
     )
     timeout: Duration | None = derived(
         "The gateway's request timeout. GRPCRoutes have none, and some gateways ignore it.",
