@@ -1,9 +1,12 @@
-"""Rules on load that rises faster than replicas start."""
+"""Rules on how the autoscaler follows the load."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from decimal import Decimal
 
+from ....schema.units import Duration
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
@@ -12,7 +15,7 @@ from ...plan.service import ServicePlan
 from ...system import MLSystem
 from ..lint import rule
 
-__all__ = ["rises_too_fast"]
+__all__ = ["rises_too_fast", "scales_too_late"]
 
 
 @rule(
@@ -70,3 +73,55 @@ def _ramp(service: ServicePlan) -> Iterator[Diagnostic]:
         note=f"{needed.reason}; {service.reaction.time.reason}",
         help=f"write `min: {needed.value}`, or remove it",
     )
+
+
+@rule(
+    "MLS425",
+    "warning",
+    "services.*.replicas.target",
+    "services.*.replicas.signal",
+    "services.*.serviceTime",
+    "services.*.constraints.latency",
+    "constraints.latency",
+    "platform.autoscaling",
+)
+def scales_too_late(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Autoscaling target that is reached only when requests already wait too long.
+
+    Why: the autoscaler compares the requests per replica with the target. A replica answers only some of them at once,
+    so the others wait, and no replica is added before they are as many as the target says.
+
+    Bad:
+        constraints: {latency: {p99: 100ms}}
+        serving: {serviceTime: {mean: 9ms, at: 4}, replicas: {target: 200}}
+    Good:
+        constraints: {latency: {p99: 100ms}}
+        serving: {serviceTime: {mean: 9ms, at: 4}, replicas: {target: 4}}
+    """
+    for service in plan.online.values():
+        target, mean, signal = service.part.replicas.target.given, service.mean_time, service.scaling.signal
+        if target is None or mean is None or not mean.value.amount or signal is None:
+            continue
+        if service.scaling.by_processors or not service.scales.value:
+            continue
+        bound = min(service.latency_bounds or (service.timing.timeout,), key=lambda one: one.value)
+        queued = signal.value == "queue"
+        wait, most = _wait(target.value, service.slots.value, mean.value, bound.value, queued=queued)
+        if wait > bound.value:
+            yield finding(
+                "MLS425",
+                f"requests wait {readable(wait)} before the autoscaler adds a replica",
+                target,
+                others=((bound, "the response must come within this time"), (service.slots, "requests at once")),
+                note=f"a replica answers {count(service.slots.value, 'request')} at once, each in {mean.value}, and "
+                f"with {number(target.value)} requests {'queued' if queued else 'in flight'}, the last one waits",
+                help="remove it, and mlspec derives a target"
+                + (f", or write `target: {most}` or less" if most else ""),
+            )
+
+
+def _wait(target: float, slots: int, mean: Duration, bound: Duration, *, queued: bool) -> tuple[Duration, int]:
+    """How long a request waits for the others when the target is reached, and the largest target within the bound."""
+    asked, busy = Decimal(str(target)), 0 if queued else slots
+    wait = max(asked - busy, Decimal(0)) / slots * mean.amount
+    return Duration(round(wait, 3)), busy + math.floor(bound.amount / mean.amount * slots)

@@ -152,6 +152,7 @@ RULES: tuple[Rule, ...] = (
     llm_estimates.too_slow,
     bursts.rises_too_fast,
     llm_measured.faster_than_its_accelerators,
+    bursts.scales_too_late,
     llm_estimates.another_size,
     tuning.trials_share,
     llm_estimates.small_chunk,
