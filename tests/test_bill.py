@@ -149,13 +149,33 @@ def batch_parts(plan: Plan) -> dict[str, Fraction]:
     return made
 
 
+def own_parts(plan: Plan) -> dict[str, Fraction]:
+    """What mlspec runs itself: processes all month, and the job of the feature store for its deadline."""
+    asked, store = plan.system.monitoring.resources, plan.store
+    made = {"measuring": MONTH * hourly(plan, asked.cpu, asked.memory, None)} if plan.measuring is not None else {}
+    if plan.learning is not None:
+        learner = plan.learning.part
+        made["online learning"] = MONTH * hourly(plan, learner.cpu, learner.memory, None)
+    if store is not None:
+        hours = runs(store.schedule.value) * Fraction(store.deadline.value.amount) / 3600
+        made["features"] = hours * hourly(plan, store.part.cpu, store.part.memory, None)
+    return made
+
+
+@EACH
+def test_what_needs_a_quota_is_in_the_bill(spec: Path) -> None:
+    for plan in plans(spec):
+        needed = {share.name for share in plan.quota.shares if not share.name.startswith(("rollout of", "shadow of"))}
+        assert needed <= set(plan.cost.parts)
+
+
 @EACH
 def test_every_part_is_the_product_of_its_numbers(spec: Path) -> None:
     for plan in plans(spec):
         made: dict[str, Fraction] = {}
         for name, online in plan.cost.online.items():
             made |= online_parts(plan, name, online)
-        made |= batch_parts(plan) | training_parts(plan)
+        made |= batch_parts(plan) | training_parts(plan) | own_parts(plan)
         said = {name: float(part.value.amount) for name, part in plan.cost.parts.items()}
         assert said == pytest.approx({name: float(amount) for name, amount in made.items()}, abs=0.0051)
 

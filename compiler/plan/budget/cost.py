@@ -1,4 +1,5 @@
-"""The monthly cost of one environment, by part: serving, extra pods during rollouts, training, and batch runs.
+"""The monthly cost of one environment, by part: serving, extra pods during rollouts, training, batch runs, and
+what mlspec runs itself.
 
 A month has 730 hours (8,760 / 12), as in the list prices of large clouds. A part costs pods x hours x the price of the
 requests of one pod, because reserved capacity costs money whether it is used or not. If the platform file has no
@@ -27,7 +28,8 @@ from ..service import ServicePlan
 from ..serving.batch import BatchPlan
 from ..sidecars import with_cpu, with_memory
 from .alternatives import Alternative, alternatives
-from .online import OnlineCost, Parts, Span
+from .online import OnlineCost, Parts, Span, always
+from .own import own
 from .prices import MONTH, hourly, money, monthly, rounded, times
 from .stored import EGRESS, STORAGE, storage
 
@@ -85,7 +87,7 @@ class CostPlan:
             parts |= service.parts
         for batch in self.plan.batch.values():
             parts |= self._batch(batch)
-        return parts | self._training | self.plan.labeling.parts | storage(self.plan)
+        return parts | self._training | self._own | self.plan.labeling.parts | storage(self.plan)
 
     @cached_property
     def total(self) -> Because[Budget]:
@@ -165,6 +167,19 @@ class CostPlan:
         extras = batch.part.sidecars
         cpu, memory = with_cpu(batch.cpu, extras), with_memory(batch.pod_memory, extras)
         return hourly(self.plan, cpu, memory, batch.part.resources.accelerator)
+
+    @property
+    def _own(self) -> Parts:
+        """What mlspec runs itself: processes all month, and a job for at most its deadline."""
+        parts: Parts = {}
+        store = self.plan.store
+        for one in own(self.plan):
+            price = hourly(self.plan, one.cpu, one.memory, None)
+            if one.scheduled and store is not None:
+                parts[one.name] = _runs(monthly(store.schedule), one.pods, _at_most(store.deadline), price)
+            else:
+                parts[one.name] = always(one.pods, price)
+        return parts
 
     def training_price(self, training: TrainingPlan) -> Because[HourlyPrice]:
         """The hourly price of a pod that trains."""

@@ -21,7 +21,7 @@ from .stored import egress
 if TYPE_CHECKING:
     from .. import Plan
 
-__all__ = ["OnlineCost", "Parts", "Span"]
+__all__ = ["OnlineCost", "Parts", "Span", "always"]
 
 Parts = dict[str, Because[Budget]]
 
@@ -60,7 +60,7 @@ class OnlineCost:
     @cached_property
     def serving(self) -> Because[Budget]:
         """The replicas over a day."""
-        return _always(self.replicas, self.price)
+        return always(self.replicas, self.price)
 
     @cached_property
     def floor(self) -> Because[Budget]:
@@ -101,7 +101,8 @@ class OnlineCost:
 
 
 @decision
-def _always(replicas: Because[Decimal], price: Because[HourlyPrice]) -> tuple[Budget, str]:
+def always(replicas: Because[Decimal] | Because[int], price: Because[HourlyPrice]) -> tuple[Budget, str]:
+    """What pods cost that run all month."""
     many = "1 replica" if replicas.value == 1 else f"{replicas.value:,} replicas"
     why = f"{many} x {MONTH} h x {price.value}; {replicas.reason}; per replica: {price.reason}"
     return money(replicas.value * MONTH * price.value.amount, price), why

@@ -41,6 +41,7 @@ from ..serving.batch import BatchPlan
 from ..serving.recording import chosen
 from ..sidecars import with_cpu, with_disk, with_memory
 from ..training import TrainingPlan
+from .own import own
 
 if TYPE_CHECKING:
     from .. import Plan
@@ -111,9 +112,7 @@ class QuotaPlan:
             yield _batch(batch)
         if self.plan.training is not None:
             yield from _training(self.plan.training)
-        yield from _measuring(self.plan)
-        yield from _learning(self.plan)
-        yield from _features(self.plan)
+        yield from _own(self.plan)
 
     @cached_property
     def accelerators(self) -> tuple[str, ...]:
@@ -244,58 +243,20 @@ def _training(training: TrainingPlan) -> Iterator[Share]:
         )
 
 
-def _measuring(plan: Plan) -> Iterator[Share]:
-    """The process that measures captured predictions."""
-    found, asked = plan.measuring, plan.system.monitoring.resources
-    if found is None:
-        return
-    yield Share(
-        name="measuring",
-        pods=because(1, "one process measures", found.part.to),
-        cpu=asked.cpu,
-        memory=asked.memory,
-        disk=asked.ephemeral_storage,
-        devices=None,
-        numbers=(),
-        resources=asked,
-        origin=found.part.to,
-    )
-
-
-def _learning(plan: Plan) -> Iterator[Share]:
-    """The process that learns online."""
-    found = plan.learning
-    if found is None:
-        return
-    yield Share(
-        name="online learning",
-        pods=because(1, "one process learns", found.part.algorithm),
-        cpu=found.part.cpu,
-        memory=found.part.memory,
-        disk=found.part.ephemeral_storage,
-        devices=None,
-        numbers=(),
-        resources=found.part,
-        origin=found.part.algorithm,
-    )
-
-
-def _features(plan: Plan) -> Iterator[Share]:
-    """The job that fills the feature store."""
-    store = plan.store
-    if store is None:
-        return
-    yield Share(
-        name="features",
-        pods=because(1, "one job fills the feature store", store.part.image),
-        cpu=store.part.cpu,
-        memory=store.part.memory,
-        disk=store.part.memory.map(lambda _: Memory.parse(conventions.FEATURE_DISK)),
-        devices=None,
-        numbers=(),
-        resources=store.part,
-        origin=store.part.image,
-    )
+def _own(plan: Plan) -> Iterator[Share]:
+    """What mlspec runs itself."""
+    for one in own(plan):
+        yield Share(
+            name=one.name,
+            pods=one.pods,
+            cpu=one.cpu,
+            memory=one.memory,
+            disk=one.disk,
+            devices=None,
+            numbers=(),
+            resources=one.resources,
+            origin=one.origin,
+        )
 
 
 # Amounts
