@@ -9,7 +9,6 @@ that are there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from contextlib import ExitStack
 from math import isnan
 from typing import Any
@@ -18,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...compiler.record import Record
+from ..written import as_written, number
 from .contract import Expected, shown
 from .distinct import Duplicates, words_of
 from .types import converted, matches
@@ -170,7 +170,7 @@ class ColumnChecks:
             wrong = pa.array([text is not None and not self._fits(column.pattern, text) for text in texts], pa.bool_())
             self._count("pattern", f"do not match {column.pattern.pattern}", values, wrong.take(at))
         if column.one_of:
-            allowed = frozenset(_as_written(column.one_of, each.type))
+            allowed = frozenset(as_written(word, _FLOATS.get(str(each.type))) for word in column.one_of)
             wrong = pa.array([text is not None and text not in allowed for text in texts], pa.bool_())
             self._count("values.oneOf", "have a value that is not listed", values, wrong.take(at))
         if column.distinct is not None:
@@ -188,6 +188,9 @@ class ColumnChecks:
         return known
 
 
+_FLOATS = {"halffloat": "float16", "float": "float32", "double": "float64"}
+"""Arrow's names of the types of the language."""
+
 _ORDER = ("dtype", "nullable", "nullShare", "unique", "min", "max", "pattern", "values.oneOf", "values.max")
 
 
@@ -199,23 +202,7 @@ def text_of(value: Any) -> str | None:
         return "true" if value else "false"
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return str(int(value))
-    return str(value)
-
-
-def _as_written(words: tuple[str, ...], kind: pa.DataType) -> Iterator[str]:
-    """Words as values of a type are written: `1.0` in a spec is 1 in a column, and 0.1 has fewer digits in 32 bits."""
-    for word in words:
-        try:
-            value = float(word) if pa.types.is_floating(kind) else word
-        except ValueError:
-            value = word
-        if isinstance(value, float):
-            [value] = pa.array([value]).cast(kind, safe=False).to_pylist()
-        text = text_of(value)
-        if text is not None:
-            yield text
+    return number(value) if isinstance(value, float) else str(value)
 
 
 def _comparable(values: pa.Array) -> pa.Array:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..conditions import Unreadable, shown
+from ..written import as_written, number
 from .columns import Kind, Reading, named
 from .tallies import MOST
 
@@ -42,7 +43,7 @@ class Checked:
         self.pattern = _pattern(expected)
         values = expected.get("values")
         values = values if isinstance(values, dict) else {}
-        self.one_of = frozenset(_as_written(word, expected.get("dtype")) for word in values.get("oneOf", ()))
+        self.one_of = frozenset(as_written(word, expected.get("dtype")) for word in values.get("oneOf", ()))
         self.distinct: dict[str, int] | None = {} if "max" in values else None
         self.most = int(values.get("max", 0))
         self.repeated = _Repeated() if expected.get("unique") is True else None
@@ -85,11 +86,11 @@ class Checked:
         if self.one_of:
             each, at = np.unique(x[~np.isnan(x)], return_inverse=True)
             bad = np.zeros(len(x), bool)
-            bad[~np.isnan(x)] = np.array([_text(value) not in self.one_of for value in each.tolist()], bool)[at]
+            bad[~np.isnan(x)] = np.array([number(value) not in self.one_of for value in each.tolist()], bool)[at]
             found["values.oneOf"] = bad
         if self.distinct is not None:
             each, counts = np.unique(x[~np.isnan(x)], return_counts=True)
-            self._distinct({_text(v): n for v, n in zip(each.tolist(), counts.tolist(), strict=True)})
+            self._distinct({number(v): n for v, n in zip(each.tolist(), counts.tolist(), strict=True)})
         return found
 
     def _texts(self, read: Reading, codes: np.ndarray) -> dict[str, np.ndarray]:
@@ -209,19 +210,3 @@ def _pattern(expected: dict[str, Any]) -> re.Pattern[str] | None:
         return re.compile(expected["pattern"]) if "pattern" in expected else None
     except (re.error, TypeError) as wrong:
         raise Unreadable(f"`pattern` of the column {shown(str(expected['name']))} is invalid: {wrong}") from None
-
-
-ROUNDED: dict[str, Any] = {"float16": np.float16, "float32": np.float32, "float64": np.float64}
-
-
-def _as_written(word: str, dtype: object) -> str:
-    """A word as values of a type are written: `1.0` in a spec is 1 in a column, and 0.1 has fewer digits in 32 bits."""
-    try:
-        return _text(float(ROUNDED[str(dtype)](word)))
-    except (KeyError, ValueError):
-        return word
-
-
-def _text(value: float) -> str:
-    """A number as `values.oneOf` writes it: `3` for 3.0."""
-    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else str(value)
