@@ -80,6 +80,7 @@ def test_the_signal_is_what_prometheus_has_seen() -> None:
     meter.add(0.0, 0.0, 40.0)
     meter.add(10.0, 15.0, 20.0)
     meter.add(31.0, 35.0, 100.0)
+    assert meter.seen(14.0, "in-flight", 0.0, 1.0, 60.0) == 0, "an adapter serves what a rule recorded at 0 s"
     assert meter.seen(14.0, "in-flight", 0.0, 1.0) == 2
     assert meter.seen(14.0, "queue", 0.0, 1.0) == 1
     assert meter.seen(31.0, "in-flight", 0.0, 15.0) == 1, "at the scrape at 30 s, the third had not arrived"

@@ -107,9 +107,10 @@ class Meter:
         self._last = max(self._last, int(now))
         return self._flying, self._waiting
 
-    def seen(self, now: float, signal: str, window: float, scrape: float) -> float:
-        """The signal of an autoscaler, as of the last scrape before `now`."""
-        at = now - now % scrape if scrape else now
+    def seen(self, now: float, signal: str, window: float, scrape: float, recorded: float = 0.0) -> float:
+        """The signal of an autoscaler, as of the last scrape before the rule that records it ran, or before `now`."""
+        at = now - now % recorded if recorded else now
+        at -= at % scrape if scrape else 0.0
         flying, waiting = self.counts(at)
         if signal == "queue":
             return float(waiting)
@@ -217,7 +218,7 @@ class Fleet(Generic[R]):
             flying, waiting = self.meter.counts(now)
             load = float(min(flying - waiting, len(self.routed) * self.slots))
         else:
-            load = self.meter.seen(now, scaler.signal, scaler.window, scaler.scrape)
+            load = self.meter.seen(now, scaler.signal, scaler.window, scaler.scrape, scaler.recorded)
         count, wanted = self._controller.decide(now, self.asked, load)
         self._scale(now, count)
         self._note(now, wanted)

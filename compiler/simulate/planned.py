@@ -14,6 +14,7 @@ from ..day import lowest
 from ..plan.choose import number, seconds
 from ..plan.scaling.behavior import DOWN, UP
 from ..plan.scaling.behavior import Pace as Emitted
+from ..plan.scaling.reaction import RECORDED
 from ..plan.service import ServicePlan
 from ..record import Record
 from .arrivals import Profile
@@ -205,6 +206,7 @@ def _autoscaler(service: ServicePlan) -> Autoscaler | None:
         most=max(scaling.least.value, service.max_replicas.value),
         up=_pace(UP),
         down=_pace(DOWN),
+        recorded=float(RECORDED.value) if scaling.adapter is not None else 0.0,
     )
 
 
@@ -226,4 +228,6 @@ def _about_cluster(service: ServicePlan, autoscaler: Autoscaler | None) -> list[
         found.append(
             f"the autoscaler looks every {SYNC:.0f} s, with a tolerance of {TOLERANCE:.0%}: Kubernetes's defaults"
         )
+        if autoscaler.recorded:
+            found.append(f"its adapter serves what a rule records every {autoscaler.recorded:.0f} s")
     return found

@@ -49,6 +49,8 @@ class Autoscaler(Record):
     most: int
     up: Pace
     down: Pace
+    recorded: float = 0.0
+    """The seconds between two evaluations of the rule that an adapter reads; 0 without an adapter."""
 
     def wants(self, load: float, replicas: int) -> int:
         """The replicas for a load that is a total over all replicas, before limits."""

@@ -16,7 +16,7 @@ from ..serving.version import VersionPlan
 from . import Scaling
 from .behavior import UP
 
-__all__ = ["Reaction"]
+__all__ = ["RECORDED", "Reaction"]
 
 SYNC = fixed(
     Duration(15),
