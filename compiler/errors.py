@@ -20,6 +20,7 @@ __all__ = [
     "PrometheusError",
     "ReleaseError",
     "TooEarlyError",
+    "UnchangedError",
     "UnmanagedFileError",
 ]
 
@@ -84,6 +85,10 @@ class TooEarlyError(ReleaseError):
     def __init__(self, message: str, until: str = "") -> None:
         super().__init__(message)
         self.until = until
+
+
+class UnchangedError(ReleaseError):
+    """A version is already where the request wants it, so there is nothing to do."""
 
 
 class CalibrationError(MlspecError):

@@ -68,6 +68,7 @@ from .compiler.errors import (
     PrometheusError,
     ReleaseError,
     TooEarlyError,
+    UnchangedError,
     UnmanagedFileError,
 )
 from .compiler.evaluation import environment_of, evaluated, facts_of
@@ -196,6 +197,7 @@ __all__ = [
     "TimeSlice",
     "TooEarlyError",
     "Trouble",
+    "UnchangedError",
     "UnmanagedFileError",
     "Unsimulated",
     "Written",
@@ -505,8 +507,8 @@ def promote(
 
     The version is the live one in the environment `source`, the one that the file `release` describes, or the one
     in the shadow stage of `to`. `now` is the current time in UTC: `2026-11-02T04:12:00Z`. Raises ReleaseError if the
-    move is not possible, TooEarlyError if it is not possible yet, NotFoundError if a name does not exist, and
-    CompileError if the spec or the version has errors that prevent it.
+    move is not possible, UnchangedError if the version is there already, TooEarlyError if it is not possible yet,
+    NotFoundError if a name does not exist, and CompileError if the spec or the version has errors that prevent it.
     """
     if source is not None and release is not None:
         raise TypeError("source and release exclude each other")

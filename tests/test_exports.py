@@ -158,6 +158,7 @@ def test_every_error_is_exported_and_called_one() -> None:
         mlspec.NotFoundError("m", "a", ("b", "c")),
         mlspec.ReleaseError("m", ("b",)),
         mlspec.TooEarlyError("m", "2026-11-03T04:00:00Z"),
+        mlspec.UnchangedError("m"),
         mlspec.UnmanagedFileError("m", Path("a")),
     ],
     ids=lambda error: type(error).__name__,

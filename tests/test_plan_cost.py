@@ -20,6 +20,7 @@ from mlspec.compiler.plan.budget.cost import CostPlan
 from mlspec.compiler.plan.budget.prices import monthly
 
 from .support import changed, dumped, loaded, run
+from .test_online_learning import compiled as learning
 
 # Two replicas of 4 cores and 4 GiB, and one training run of 2 h on 8 cores, 32 GiB and 2 accelerators. With a core at
 # 0.03 and a GiB at 0.005 EUR an hour, a replica costs 0.14 and a training pod 0.4 + 2 x 1 EUR an hour.
@@ -102,6 +103,14 @@ def test_training_is_runs_by_fits(tmp_path: Path) -> None:
     why = made.parts["training"].reason
     assert "30.4 runs x 2 h x 2.4 EUR/h" in why
     assert "2 tpu-x x 1 EUR/h (https://prices.example.com, 2026-11-01)" in why
+
+
+def test_what_mlspec_runs_itself_is_in_the_bill_as_in_the_quota() -> None:
+    """The budget of a system did not pay for the monitor, the learner, and the job that fills the feature store."""
+    made = parts(learning()._compiled.environments[1].plan.cost)
+    assert made["measuring"] == 15.70  # 730 h x (0.5 x 0.035 + 1 x 0.004 = 0.0215)
+    assert made["online learning"] == 31.39  # 730 h x (1 x 0.035 + 2 x 0.004 = 0.043)
+    assert made["features"] == 18.62  # 730 h x 12 runs x 150 s / 3600 x (1 x 0.035 + 4 x 0.004 = 0.051) = 18.615
 
 
 def test_a_canary_costs_its_share_of_the_pods_rounded_up(tmp_path: Path) -> None:

@@ -199,7 +199,6 @@ def test_a_version_that_does_not_compile_changes_nothing_and_is_shown_where_it_i
         (("--to", "production", "--from", "nowhere"), "choose `staging` or `production`"),
         (("--to", "production", "--model", "other"), "no model `other`"),
         (("--to", "production"), "no version is in the shadow stage"),
-        (("--to", "production", "--from", "staging"), "version 1 of `digit-reader` is already live"),
         (("--to", "production", "--release", "nothing.yaml"), "cannot be read"),
         (("--to", "production", "--from", "staging", "--release", "v2.yaml"), "exclude each other"),
     ],
@@ -208,6 +207,36 @@ def test_what_cannot_be_done_is_said(system: Path, arguments: tuple[str, ...], s
     ran = run("promote", system / "mlspec.yaml", *arguments)
     assert ran.status == 2
     assert said in ran.err
+
+
+@pytest.mark.parametrize("stage", ["live", "shadow"])
+def test_a_promotion_that_a_pipeline_repeats_is_no_error(system: Path, stage: str) -> None:
+    """It exited with 2, like a mistake in the command, so pipelines ignored all statuses of 2."""
+    entering = ("--release", system / "v2.yaml", *(("--skip-shadow",) if stage == "live" else ()))
+    assert promote(system, *entering) == 0
+    before = (system / "releases" / "production.yaml").read_bytes()
+    again = run("promote", system / "mlspec.yaml", "--to", "production", *entering)
+    assert (again.status, again.out) == (0, "")
+    assert "note: version 2 of `digit-reader` is already" in again.err
+    assert (system / "releases" / "production.yaml").read_bytes() == before
+    with pytest.raises(mlspec.UnchangedError):
+        mlspec.promote(
+            mlspec.load(system / "mlspec.yaml"),
+            to="production",
+            release=system / "v2.yaml",
+            skip_shadow=stage == "live",
+            now="2026-11-02T04:12:00Z",
+        )
+
+
+def test_a_live_version_that_is_described_in_another_way_is_not_promoted_again(system: Path) -> None:
+    promote(system, "--release", system / "v2.yaml", "--skip-shadow")
+    (system / "v2.yaml").write_text((system / "v2.yaml").read_text().replace("size: ", "size: 1"))
+    again = run(
+        "promote", system / "mlspec.yaml", "--to", "production", "--release", system / "v2.yaml", "--skip-shadow"
+    )
+    assert again.status == 2
+    assert "described in another way" in again.err
 
 
 def test_a_rollback_names_what_it_can_go_back_to(system: Path) -> None:

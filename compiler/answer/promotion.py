@@ -13,7 +13,7 @@ from ...schema.units import Duration
 from ..because import Unavailable
 from ..bind import check_as_written
 from ..diagnostics import SourceFile
-from ..errors import CompileError, NotFoundError, ReleaseError, TooEarlyError
+from ..errors import CompileError, NotFoundError, ReleaseError, TooEarlyError, UnchangedError
 from ..inputs import Input
 from ..layer.merge import desugar
 from ..layer.releases import misplaced
@@ -113,14 +113,16 @@ def _promoted(at: _At, entry: Entry) -> _Change:
 
 def _all(system: Compiled, environment: Environment, known: tuple[str, ...], entry: Entry) -> list[_Change]:
     """The changes of all models that have another version in the other environment."""
-    changes, refused = [], []
+    changes = []
+    refused: list[ReleaseError] = []
     for model in known:
         try:
             changes.append(_promoted(_At(system=system, environment=environment, model=model), entry))
         except ReleaseError as error:
-            refused.append(str(error))
+            refused.append(error)
     if not changes:
-        raise ReleaseError("; ".join(refused))
+        there = all(isinstance(error, UnchangedError) for error in refused)
+        raise (UnchangedError if there else ReleaseError)("; ".join(map(str, refused)))
     return changes
 
 
@@ -150,7 +152,7 @@ def _back(at: _At, to: str) -> _Change:
 def _without_shadow(at: _At, release: Mapping) -> _Change:
     """A version that failed in its shadow stage has to leave it, and the live version stays."""
     if at.shadow is None:
-        raise ReleaseError(_live_already(at, release))
+        raise UnchangedError(_live_already(at, release))
     said = f"{name_of(at.shadow, 'version')} leaves the shadow stage, and {name_of(release, 'version')} stays live"
     return _Change(model=at.model, said=said, release=releases.out_of_shadow(release))
 
@@ -294,7 +296,12 @@ def _refuse_known(at: _At, release: Mapping, version: Mapping, entry: Entry) -> 
             "give the new model a version of its own"
         )
     if release in known:
-        raise ReleaseError(_live_already(at, version))
+        if releases.alike(release, version):
+            raise UnchangedError(_live_already(at, version))
+        raise ReleaseError(
+            f"{_live_already(at, version)}, and is described in another way there: give the new one a version of its "
+            "own, or edit the release file"
+        )
     if at.shadow in known and not entry.skip_shadow and at.shadow_duration is not None:
         _refuse_waiting(at, at.shadow, version)
     elif entry.source is not None and any(one in known for one in before):
@@ -309,7 +316,7 @@ def _refuse_waiting(at: _At, shadow: Mapping, version: Mapping) -> None:
     """Entering again would start the stage again, so that a pipeline that repeats a command never ends it."""
     if releases.alike(shadow, version):
         since = name_of(shadow, "since")
-        raise ReleaseError(
+        raise UnchangedError(
             f"version {name_of(version, 'version')} of `{at.model}` is already in the shadow stage of "
             f"`{at.environment.name}`, since {since}: once it is over, promote it without --from and --release"
         )

@@ -18,7 +18,7 @@ from ...compiler.answer.design.bundle import after_release
 from ...compiler.answer.promotion import CLOCK, Entry, Move, promoted, rolled_back
 from ...compiler.bind import check_as_written
 from ...compiler.diagnostics import Diagnostic
-from ...compiler.errors import CompileError, MlspecError, TooEarlyError
+from ...compiler.errors import CompileError, MlspecError, TooEarlyError, UnchangedError
 from ...compiler.finding import finding
 from ...compiler.pipeline import Compiled
 from ...compiler.tree import Mapping, Scalar, lookup
@@ -115,6 +115,9 @@ def _alone(request: Request, path: str, change: Callable[[Compiled], Move], *, d
     input_ = load(path, request.options)
     try:
         move = change(request.compile(input_))
+    except UnchangedError as error:  # so that a pipeline can repeat the command
+        request.console.complain(f"note: {error}")
+        return 0
     except MlspecError as error:
         request.console.complain(f"error: {error}")
         return 1 if input_.sources is not None and isinstance(error, (TooEarlyError, CompileError)) else 2
