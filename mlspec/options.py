@@ -125,6 +125,7 @@ _COMMON = (
         metavar="FILE",
         envvar="MLSPEC_PLATFORM",
         show_envvar=True,
+        callback=lambda _, __, value: _there(value),
         help="The only platform file, instead of those next to the spec and above it.",
     ),
     click.option(
@@ -135,6 +136,17 @@ _COMMON = (
     ),
     *_SAYING,
 )
+
+
+def _there(path: str | None) -> str | None:
+    """A platform file that exists: without it, all that follows would be about the defaults."""
+    import os
+
+    from .compiler.words import escaped
+
+    if path is not None and not os.path.exists(path):
+        raise click.BadParameter(f"{escaped(path)} does not exist")
+    return path
 
 
 def _date(given: str | None) -> str | None:

@@ -372,3 +372,14 @@ def test_a_folder_above_all_specs_says_how_to_name_them(tmp_path: Path, monkeypa
         ran = run("lint", folder)
         assert (ran.status, f"name one of those, or all with `'{pattern}'`" in ran.err) == (2, True), ran.err
         assert run("lint", pattern).status == 0
+
+
+@pytest.mark.parametrize("command", ["check", "plan", "lint"])
+def test_a_platform_file_that_does_not_exist_is_a_usage_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
+) -> None:
+    """`plan` printed a plan of the defaults, and `check` exited as for differences."""
+    monkeypatch.setenv("MLSPEC_PLATFORM", str(tmp_path / "absent.yaml"))
+    ran = run(command, EXAMPLES[0] / "mlspec.yaml")
+    assert (ran.status, ran.out) == (2, "")
+    assert "absent.yaml does not exist" in ran.err

@@ -196,13 +196,45 @@ def test_unknown_keys_are_silent_so_every_key_is_one_that_feast_reads(tmp_path: 
 @pytest.mark.parametrize(
     ("online", "expected"),
     [
-        ({"type": "dynamodb", "region": "eu-central-1"}, {"type": "dynamodb", "region": "eu-central-1"}),
         ({"type": "redis", "address": "r:6379", "tls": False}, {"type": "redis", "connection_string": "r:6379"}),
     ],
 )
 def test_the_other_online_stores(tmp_path: Path, online: dict[str, Any], expected: dict[str, Any]) -> None:
     objects = made(tmp_path, ("features.materialization.online", online), ("access.cache", None))
     assert yaml.safe_load(objects["ConfigMap"]["data"]["feature_store.yaml"])["online_store"] == expected
+
+
+DYNAMO = ("features.materialization.online", {"type": "dynamodb", "region": "eu-central-1"})
+AMAZON = {
+    "kind": "s3",
+    "region": "eu-central-1",
+    "serviceAccount": "lake",
+    "identity": "arn:aws:iam::123456789012:role/l",
+}
+
+
+@pytest.mark.parametrize("endpoint", [None, "https://bucket.vpce-1.s3.eu-central-1.vpce.amazonaws.com"])
+def test_dynamodb_is_not_asked_at_the_endpoint_of_s3(tmp_path: Path, endpoint: str | None) -> None:
+    """`AWS_ENDPOINT_URL` is that of all services, so the values went to the store of the files."""
+    lake = AMAZON if endpoint is None else {**AMAZON, "endpoint": endpoint}
+    objects = made(tmp_path, DYNAMO, ("access.lake", lake), ("access.cache", None))
+    own = {"endpoint_url": "https://dynamodb.eu-central-1.amazonaws.com"} if endpoint is not None else {}
+    expected = {"type": "dynamodb", "region": "eu-central-1", **own}
+    assert yaml.safe_load(objects["ConfigMap"]["data"]["feature_store.yaml"])["online_store"] == expected
+
+
+def test_dynamodb_is_not_asked_with_the_keys_of_another_store(tmp_path: Path) -> None:
+    result = compiled(tmp_path, DYNAMO, ("access.cache", None))
+    assert "DynamoDB would be asked with the keys of another store" in [one.message for one in result.diagnostics]
+
+
+@pytest.mark.parametrize(("schedule", "stopped"), [("* * * * *", True), ("*/4 * * * *", True), ("*/5 * * * *", False)])
+def test_a_run_is_not_stopped_while_it_waits_for_a_node(tmp_path: Path, schedule: str, stopped: bool) -> None:
+    """A schedule of every minute gave a run 30 s for its node, its image, and its retries."""
+    changed = compiled(tmp_path, (f"{VIEW}.schedule", schedule))
+    assert [one.id for one in changed.diagnostics if one.severity == "error"] == (["MLS705"] if stopped else [])
+    given = compiled(tmp_path, (f"{VIEW}.schedule", schedule), ("features.materialization.deadline", "50s"))
+    assert given.ok
 
 
 def test_postgres_gets_its_password_from_the_secret(tmp_path: Path) -> None:

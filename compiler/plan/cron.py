@@ -24,7 +24,7 @@ from itertools import pairwise
 
 from ...schema.units import Duration, UnitError
 from ..because import Because, decision
-from ..finding import refusal
+from ..finding import Refusal, refusal
 from ..record import Record
 from .choose import readable
 
@@ -42,6 +42,7 @@ __all__ = [
     "read",
     "shortest_gap",
     "stale",
+    "stopped",
 ]
 
 _MACROS = {
@@ -262,6 +263,21 @@ def deadline(gap: Because[Duration]) -> tuple[Duration, str]:
     if half > LONGEST_RUN:
         return LONGEST_RUN, f"{why}, but at most {LONGEST_RUN}"
     return half, why
+
+
+def stopped(deadline: Because[Duration], wait: Because[Duration], schedule: Because[str], field: str) -> Refusal | None:
+    """What is wrong with half of the gap as the deadline of a run: the wait for a node alone may take longer."""
+    if deadline.value > wait.value:
+        return None
+    return refusal(
+        "MLS705",
+        f"a run has {deadline.value} until it is stopped, and a pod may wait {wait.value} for a node",
+        schedule,
+        others=((wait, "how long a pod may wait"),),
+        note=f"{deadline.reason}; the deadline counts from the start of the run, with its wait, its image, and its "
+        "retries, so on a busy day every run would be stopped before it has done anything",
+        help=f"start it less often, or write how long a run may take, as `{field}`, if nodes are always free",
+    )
 
 
 @decision

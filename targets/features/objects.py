@@ -15,6 +15,7 @@ from ..pod.access import Grant
 from ..pod.egress import egress
 from ..pod.sharing import of_services, of_training, users
 from .config import COMPONENT, labels
+from .repository import dynamo_url
 
 __all__ = ["grants", "network_policy", "service_account"]
 
@@ -70,6 +71,6 @@ def _addresses(store: StorePlan) -> Iterator[Because[str]]:
     yield store.part.tables.uri
     online = store.part.online
     if isinstance(online, DynamoStore):
-        yield text("https://dynamodb.{region}.amazonaws.com", region=online.region)
+        yield dynamo_url(online)
     elif online is not None and online.access is None:
         yield text("{type}://{address}", type=online.type, address=online.address)

@@ -27,7 +27,7 @@ from ...compiler.plan.data.store import StorePlan, ViewPlan
 from ...compiler.plan.scope import Scope
 from ...compiler.system import DynamoStore, Model, PostgresStore, RedisStore, S3Access
 
-__all__ = ["TYPES", "arrow_type", "definitions", "settings"]
+__all__ = ["TYPES", "arrow_type", "definitions", "dynamo_url", "settings"]
 
 TYPES = {
     "bool": ("Bool", "bool"), "int8": ("Int32", "int32"), "int16": ("Int32", "int32"), "int32": ("Int32", "int32"),
@@ -103,6 +103,35 @@ def _online(store: StorePlan, online: RedisStore | PostgresStore | DynamoStore) 
         yield from _postgres(online, known)
     else:
         yield text("  region: {region}", region=online.region)
+        for endpoint in _other_endpoint(store, online):
+            yield text("  endpoint_url: {url}", url=dynamo_url(online).also(endpoint))
+
+
+def dynamo_url(online: DynamoStore) -> Because[str]:
+    """Where DynamoDB is."""
+    end = ".cn" if online.region.value.startswith("cn-") else ""
+    return text(f"https://dynamodb.{{region}}.amazonaws.com{end}", region=online.region)
+
+
+def _other_endpoint(store: StorePlan, online: DynamoStore) -> Iterator[Because[str]]:
+    """The endpoint of S3. `AWS_ENDPOINT_URL` makes it that of DynamoDB as well, unless Feast's configuration names
+    another one. Refuses keys of another store than Amazon's, with which DynamoDB would be asked.
+    """
+    names = [*(view.access for view in store.views), store.part.tables.access]
+    known = [store.scope.system.access.get(name.value) for name in names if name is not None]
+    found = [one for one in known if isinstance(one, S3Access) and one.endpoint is not None]
+    for one in found:
+        if one.secret is not None and one.endpoint is not None and ".amazonaws.com" not in one.endpoint.value:
+            raise refusal(
+                "MLS012",
+                "DynamoDB would be asked with the keys of another store",
+                online.type,
+                others=((one.endpoint, "the store"), (one.secret, "its keys")),
+                note="a container has one `AWS_ACCESS_KEY_ID` for all services of AWS, so the job would read its "
+                "sources, and fail to fill the online store",
+                help="keep the sources and the tables in Amazon S3, or use `type: redis` or `type: postgres`",
+            )
+    yield from (one.endpoint for one in found[:1] if one.endpoint is not None)
 
 
 def _postgres(online: PostgresStore, known: dict[str, Because[str]]) -> Iterator[Line]:

@@ -102,7 +102,11 @@ class StorePlan:
         """How long a run may take, with its retries."""
         given = self.part.deadline.given
         if given is None:
-            return cron.deadline(self.cadence)
+            half, wait = cron.deadline(self.cadence), self.scope.platform.planning.node_wait
+            wrong = cron.stopped(half, wait, self.schedule, "features.materialization.deadline")
+            if wrong is not None:
+                raise wrong
+            return half
         if given.value >= self.cadence.value:
             raise refusal(
                 "MLS705",
