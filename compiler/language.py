@@ -78,7 +78,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "budget": ('budget', 'optional', ('scalar', 'budget', ''), None, ''),
         "maxReplicas": ('max_replicas', 'optional', ('integer', 1, 10000), None, ''),
         "deadline": ('deadline', 'optional', ('scalar', 'duration', ''), None, ''),
-        "items": ('items', 'optional', ('scalar', 'count', ''), None, ''),
+        "items": ('items', 'optional', ('scalar', 'positive-count', ''), None, ''),
         "maxLag": ('max_lag', 'optional', ('scalar', 'positive-duration', ''), None, ''),
         "rate": ('rate', 'optional', ('scalar', 'rate', ''), None, ''),
         "accelerators": ('accelerators', 'list', ('list', ('scalar', 'name', 'accelerators'), ''), None, ''),
@@ -224,7 +224,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "version": ('version', 'optional', ('union', 'DataVersion'), None, ''),
     },
     "Volume": {
-        "records": ('records', 'optional', ('scalar', 'count', ''), None, ''),
+        "records": ('records', 'optional', ('scalar', 'positive-count', ''), None, ''),
         "daily": ('daily', 'optional', ('scalar', 'count', ''), None, ''),
         "size": ('size', 'optional', ('scalar', 'size', ''), None, ''),
         "history": ('history', 'optional', ('scalar', 'duration', ''), None, ''),
@@ -599,7 +599,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "storage": ('storage', 'derived', ('scalar', 'size', ''), None, 'as 20Gi, plus the base model and the result of fine-tuning'),
         "steps": ('steps', 'required', ('object', 'Steps'), None, ''),
         "fit": ('fit', 'optional', ('scalar', 'positive-duration', ''), None, ''),
-        "tokens": ('tokens', 'optional', ('scalar', 'count', ''), None, ''),
+        "tokens": ('tokens', 'optional', ('scalar', 'positive-count', ''), None, ''),
         "deadline": ('deadline', 'derived', ('scalar', 'duration', ''), None, 'from `fit`, folds, trials, and `retries`, plus 50% headroom and the wait for a node'),
         "retries": ('retries', 'default', ('integer', 0, 100), '1', "one crash may be the node's fault, two are not; evictions do not count"),
         "checkpoints": ('checkpoints', 'optional', ('object', 'Checkpoints'), None, ''),
@@ -975,7 +975,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "size": ('size', 'default', ('scalar', 'size', ''), '64Mi', 'enough for thousands of small responses'),
     },
     "KnownInputs": {
-        "count": ('count', 'required', ('scalar', 'count', ''), None, ''),
+        "count": ('count', 'required', ('scalar', 'positive-count', ''), None, ''),
         "maxAge": ('max_age', 'required', ('scalar', 'duration', ''), None, ''),
     },
     "Warmup": {
@@ -1027,7 +1027,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "uri": ('uri', 'optional', ('scalar', 'uri', ''), None, ''),
     },
     "Knowledge": {
-        "tokens": ('tokens', 'optional', ('scalar', 'count', ''), None, ''),
+        "tokens": ('tokens', 'optional', ('scalar', 'positive-count', ''), None, ''),
         "maxAge": ('max_age', 'optional', ('scalar', 'positive-duration', ''), None, ''),
     },
     "Retrieval": {
@@ -1090,7 +1090,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "BatchConstraints": {
         "deadline": ('deadline', 'optional', ('scalar', 'duration', ''), None, ''),
-        "items": ('items', 'optional', ('scalar', 'count', ''), None, ''),
+        "items": ('items', 'optional', ('scalar', 'positive-count', ''), None, ''),
     },
     "StreamingService": {
         "model": ('model', 'derived', ('scalar', 'name', 'models'), None, "as the system's only model, or the model with the service's name"),

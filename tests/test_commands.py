@@ -380,6 +380,6 @@ def test_a_platform_file_that_does_not_exist_is_a_usage_error(
 ) -> None:
     """`plan` printed a plan of the defaults, and `check` exited as for differences."""
     monkeypatch.setenv("MLSPEC_PLATFORM", str(tmp_path / "absent.yaml"))
-    ran = run(command, EXAMPLES[0] / "mlspec.yaml")
+    ran = run(command, ROOT / "examples" / "minimal" / "mlspec.yaml")
     assert (ran.status, ran.out) == (2, "")
     assert "absent.yaml does not exist" in ran.err

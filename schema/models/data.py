@@ -15,6 +15,7 @@ from .base import (
     Duration,
     Identifier,
     Percent,
+    PositiveCount,
     PositiveDuration,
     Regex,
     Section,
@@ -44,7 +45,7 @@ DataFormat = Literal[
 class Volume(Section):
     """How much data there is."""
 
-    records: Count | None = optional("How many records exist.")
+    records: PositiveCount | None = optional("How many records exist.")
     daily: Count | None = optional("How many records arrive per day.")
     size: Size | None = optional("The total size.")
     history: Duration | None = optional("How far back the data goes.")

@@ -354,7 +354,7 @@ class Safety(Section):
 class Knowledge(Section):
     """What answers must know beyond what the base model learned, such as articles, prices, or policies."""
 
-    tokens: Count | None = optional("The size of all of it, in tokens.")
+    tokens: PositiveCount | None = optional("The size of all of it, in tokens.")
     max_age: PositiveDuration | None = optional(
         "How old it may be in an answer. A fine-tuned model only knows what was there when it was trained."
     )

@@ -18,6 +18,7 @@ from .base import (
     Measure,
     Metric,
     Percent,
+    PositiveCount,
     PositiveDuration,
     Rate,
     Rival,
@@ -175,7 +176,7 @@ class Constraints(OnlineConstraints):
     deadline: Duration | None = optional(
         "The maximum duration of a batch run; if none has succeeded by then, the on-call engineer gets paged."
     )
-    items: Count | None = optional("How many items a batch run scores.")
+    items: PositiveCount | None = optional("How many items a batch run scores.")
     max_lag: PositiveDuration | None = optional("The maximum age of an event at scoring time, for streaming.")
     rate: Rate | None = optional("The event rate, for streaming.")
     accelerators: list[AcceleratorName] = listed(

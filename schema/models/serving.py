@@ -12,7 +12,6 @@ from .base import (
     Ascending,
     BoundedDuration,
     Cores,
-    Count,
     Cron,
     DatedUri,
     Duration,
@@ -26,6 +25,7 @@ from .base import (
     ModelName,
     Name,
     Percent,
+    PositiveCount,
     PositiveDuration,
     Rate,
     RuntimeName,
@@ -187,7 +187,7 @@ class _Service(Section):
 class KnownInputs(Section):
     """Inputs that can be listed before they are asked for, such as one per customer."""
 
-    count: Count = required("How many different inputs there are.")
+    count: PositiveCount = required("How many different inputs there are.")
     max_age: Duration = required("How old an answer may be when it is used.")
 
 
@@ -259,7 +259,7 @@ class BatchConstraints(Section):
     """The bounds of one batch service, which replace those of the system."""
 
     deadline: Duration | None = optional("How long a run may take, with all retries.")
-    items: Count | None = optional("How many items a run scores.")
+    items: PositiveCount | None = optional("How many items a run scores.")
 
 
 class BatchService(_Service):

@@ -25,6 +25,7 @@ from .base import (
     Name,
     ObjectName,
     ParameterName,
+    PositiveCount,
     PositiveDuration,
     Section,
     SegmentName,
@@ -297,7 +298,7 @@ class Training(Section):
         "How long the pods take for one fit. If they run several at once, the time that these take together divided by "
         "their number. Deadlines and cost are derived from it."
     )
-    tokens: Count | None = optional(
+    tokens: PositiveCount | None = optional(
         "How many tokens one fit of a language model trains on, over all of its epochs. The plan estimates the time on "
         "other accelerators from it, and compares `fit` with it."
     )

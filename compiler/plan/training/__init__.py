@@ -309,12 +309,8 @@ class TrainingPlan:
             return given
         if self.wanted is not None:
             return fit.deadline(self.wanted, self.cadence)
-        if self.cadence is not None and self.schedule is not None:
-            half, wait = cron.deadline(self.cadence), self.scope.platform.planning.node_wait
-            wrong = cron.stopped(half, wait, self.schedule, "training.deadline")
-            if wrong is not None:
-                raise wrong
-            return half
+        if self.cadence is not None:
+            return cron.deadline(self.cadence)
         return assumed("training.deadline", cron.LONGEST_RUN, "a guess, because the duration of a fit is unknown")
 
     @cached_property
