@@ -19,7 +19,7 @@ from .check.clusters import between_clusters
 from .check.collisions import between_environments, graded
 from .check.complete import Lacking, incomplete
 from .check.dates import dated
-from .check.deployments import deployments, shared_deployments, told_to_apply
+from .check.deployments import deployments, prunes, shared_deployments, told_to_apply
 from .check.effects import Used, without_effect
 from .check.folders import folders, shared_folders
 from .check.lint import Rule, judge, lint
@@ -70,7 +70,8 @@ class Environment(Record):
     def claims(self) -> Claims:
         """What it takes for itself in its cluster."""
         name, namespace = self.system.metadata.name.value, self.plan.namespace
-        known = claims(name, self.name, self.plan.cluster, namespace, self.bundle.made, folders(self.plan))
+        made, owned = self.bundle.made, prunes(self.plan)
+        known = claims(name, self.name, self.plan.cluster, namespace, made, folders(self.plan), owned=owned)
         return known.but(objects=(*known.objects, *told_to_apply(self.plan)), deployed=deployments(self.plan))
 
 

@@ -407,6 +407,7 @@ HEALTH: dict[str, list[Case]] = {
     "GPUMemoryUnrepaired": [],
     "GPUIdle": [],
     "CaptureLossy": [],  # in test_loop_alerts.py
+    "CaptureUnread": [],
     "CaptureAbsent": [],
 }
 

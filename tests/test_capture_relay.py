@@ -173,8 +173,22 @@ def test_an_upgraded_connection_is_forwarded() -> None:
     async def work() -> None:
         sent = [b"GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", b"\x81\x05hello"]
         answered = [b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n", b"\x81\x05world"]
-        received, got, _ = await talk(sent, answered, closes=False)
+        received, got, relay = await talk(sent, answered, closes=False)
         assert (received, got) == (b"".join(sent), b"".join(answered))
+        assert relay.counts.value("mlspec_recorder_unread_connections_total") == 1
+
+    run(work())
+
+
+def test_trap_http_2_is_no_request_and_no_loss_and_is_counted_as_a_connection() -> None:
+    """With the share of losses alone, a gateway that speaks HTTP/2 would look like one without requests."""
+
+    async def work() -> None:
+        sent = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"]
+        received, got, relay = await talk(sent, [b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"], closes=False)
+        assert (received, len(got)) == (b"".join(sent), 9)
+        assert relay.counts.value("mlspec_recorder_requests_total") == 0
+        assert relay.counts.value("mlspec_recorder_unread_connections_total") == 1
 
     run(work())
 

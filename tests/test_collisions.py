@@ -321,13 +321,13 @@ def test_trap_two_joined_names_are_the_same_application(place: Path) -> None:
     assert found["help"] == "rename one of the systems or one of the environments"
 
 
-def shared(place: Path, name: str, identity: str) -> Path:
+def shared(place: Path, name: str, identity: str, **more: object) -> Path:
     store = {"kind": "s3", "serviceAccount": "models", "identity": f"arn:aws:iam::123456789012:role/{identity}"}
     artifact = {"uri": "s3://models/7/model.onnx", "access": "store"}
     digest = {"format": "onnx", "digest": f"sha256:{'1' * 64}", "size": "40Mi"}
     hosts = {"hosts": [f"{name}.example.com"]}
     changes = {"access": {"store": store}, "release__artifact": {**artifact, **digest}, "serving__endpoint": hosts}
-    return written(place, name, **changes, platform__cloud="eks")
+    return written(place, name, **changes, platform__cloud="eks", **more)
 
 
 def test_a_service_account_may_be_shared_but_not_by_two_identities(place: Path) -> None:
@@ -335,6 +335,21 @@ def test_a_service_account_may_be_shared_but_not_by_two_identities(place: Path) 
     (found,) = linted(shared(place, "one", "models"), shared(place, "two", "other"))
     assert (found["id"], found["help"][:38]) == ("MLS611", "write the same `identity` in both, or ")
     assert "the ServiceAccount `models` in the namespace `default`" in found["message"]
+
+
+@pytest.mark.parametrize("tool", ["argocd", "flux"])
+def test_trap_two_applications_fight_over_a_shared_service_account(place: Path, tool: str) -> None:
+    """Each has its own labels in Git, and `prune` deletes what one of them no longer has."""
+    one, two = (shared(place, name, "models", platform__gitops={"tool": tool}) for name in ("one", "two"))
+    by_hand = shared(place, "three", "models")
+    for other in (two, by_hand):
+        (found,) = [said for said in linted(one, other) if said["severity"] == "error"]
+        assert found["id"] == "MLS611"
+        assert "the ServiceAccount `models` in the namespace `default`" in found["message"]
+        assert found["help"].startswith("write another `serviceAccount` in the access of one system, and ")
+    elsewhere = {"production": {"namespace": "other"}}
+    apart = shared(place, "two", "models", platform__gitops={"tool": tool}, environments=elsewhere)
+    assert not [said for said in linted(one, apart) if said["severity"] == "error"]
 
 
 def test_a_collision_between_systems_can_be_suppressed_and_graded_like_any_finding(place: Path) -> None:

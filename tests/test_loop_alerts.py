@@ -114,6 +114,28 @@ def test_trap_what_is_lost_of_a_sample_is_a_small_share_of_all_requests(tmp_path
 
 
 @pytest.mark.slow
+def test_trap_connections_that_cannot_be_read_are_no_losses(tmp_path: Path) -> None:
+    """A gateway with HTTP/2 sends everything on one connection. It is counted once, and no request is."""
+    unread, lossy, name = (
+        rule("CaptureUnread"),
+        rule("CaptureLossy"),
+        f"mlspec_recorder_unread_connections_total{{{RECORDER}}}",
+    )
+    assert (unread["labels"]["severity"], unread["labels"]["failure"]) == ("ticket", "loop")
+    told = "fraud-scorer: 1 connections of the last day could not be read, so none of their predictions is recorded"
+    quiet = dict.fromkeys(recorded(), "0x60")
+    cases: Cases = (
+        ({**quiet, name: "0x9 1x50"}, 10, told),
+        ({**quiet, name: "1x60"}, 0, told),  # before the first scrape
+        ({**quiet, name: "0x60"}, 40, None),
+        ({name: "0x9 1x1500"}, 1449, told),
+        ({name: "0x9 1x1500"}, 1450, None),
+    )
+    proves_each(tmp_path, [unread], [(series, [(minute, unread, said)]) for series, minute, said in cases])
+    proves_each(tmp_path, [lossy], [({**quiet, name: "1x60"}, [(40, lossy, None)])])
+
+
+@pytest.mark.slow
 def test_trap_an_id_in_the_body_is_only_read_after_most_losses(tmp_path: Path) -> None:
     lossy = lossy_of("10%", "body")
     cases: Cases = (

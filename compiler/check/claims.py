@@ -19,6 +19,7 @@ from ..record import Record
 
 __all__ = [
     "ROUTES",
+    "SHARED",
     "Claims",
     "DeploymentClaim",
     "FolderClaim",
@@ -31,7 +32,9 @@ __all__ = [
 ROUTES = ("HTTPRoute", "GRPCRoute")
 
 SHARED = "ServiceAccount"
-"""The kind that systems may share on purpose, if all of them write the same."""
+"""The kind that systems may share on purpose, if all of them write the same, and if what applies them is no tool that
+owns what it applies: two of those write their labels over each other's again and again, and the first that no longer
+has the object deletes it for both."""
 
 NOWHERE = Span(SourceFile("mlspec.yaml", ""), 0, 0, 0, 0)
 
@@ -157,11 +160,15 @@ def claims(
     namespace: object,
     artifacts: Iterable[Artifact],
     folders: Iterable[FolderClaim],
+    *,
+    owned: bool = False,
 ) -> Claims:
-    """The claims of an environment. `namespace` is what its objects have their namespace from."""
+    """The claims of an environment. `namespace` is what its objects have their namespace from, and `owned` is whether
+    a GitOps tool applies them.
+    """
     in_ = cluster.value if cluster is not None else ""
     bodies = [(artifact, artifact.object) for artifact in artifacts if artifact.object is not None]
-    objects = (_object(in_, body, artifact.why, namespace) for artifact, body in bodies)
+    objects = (_object(in_, body, artifact.why, namespace, shares=not owned) for artifact, body in bodies)
     routes = (_readable(in_, artifact, body) for artifact, body in bodies if plain(body.get("kind")) in ROUTES)
     return Claims(
         system=system,
@@ -179,7 +186,7 @@ def requests(route: RouteClaim) -> Iterator[tuple[object, ...]]:
             yield route.gateway, route.kind, host, match
 
 
-def _object(cluster: str, body: Body, why: Because[Any], namespace: object) -> ObjectClaim | None:
+def _object(cluster: str, body: Body, why: Because[Any], namespace: object, *, shares: bool) -> ObjectClaim | None:
     metadata = body.get("metadata")
     metadata = metadata.value if isinstance(metadata, Because) else metadata
     name = metadata.get("name") if isinstance(metadata, dict) else None
@@ -194,7 +201,7 @@ def _object(cluster: str, body: Body, why: Because[Any], namespace: object) -> O
         kind=kind,
         namespace=str(plain(own) or ""),
         name=str(plain(name)),
-        content=_content(body) if kind == SHARED else "",
+        content=_content(body) if kind == SHARED and shares else "",
         named=named,
         placed=where((own, namespace)) or named,
     )

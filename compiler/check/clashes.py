@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..diagnostics import Diagnostic, Label, Severity, SourceFile, Span
 from ..plan.choose import count
 from ..row import Row
-from .claims import ObjectClaim, RouteClaim
+from .claims import SHARED, ObjectClaim, RouteClaim
 
 __all__ = [
     "DEPLOYED",
@@ -97,6 +97,10 @@ APPLYING = ("Application", "Kustomization")
 """The kinds of objects that tell a GitOps tool what to apply."""
 
 _REPLACED = "the version that is applied last replaces the other, so one of the two runs with the other's settings"
+_OWNED = (
+    "a GitOps tool owns what it applies: the two apply it again and again, each with its own labels, and the first that "
+    "no longer has it deletes it for both, after which no pod of the other starts"
+)
 _DELETED = "the one that is applied last replaces the other, and what the other one deployed is deleted"
 
 
@@ -109,15 +113,32 @@ def same_object(mine: Owner, pairs: list[tuple[ObjectClaim, KnownObject]], *, ap
         f"{us} and {them} both write the {one.kind} `{one.name}` in the namespace `{one.namespace}`{more}",
         place_of(one, apart=apart),
         (known.place, f"{them} writes it as well"),
-        _DELETED if one.kind in APPLYING else _REPLACED,
-        _other_names(one, apart=apart),
+        _why(one, known),
+        _other_names(one, known, apart=apart),
         (mine,) if apart else (known.owner, mine),
     )
 
 
-def _other_names(one: ObjectClaim, *, apart: bool) -> str:
+def _why(one: ObjectClaim, known: KnownObject) -> str:
+    if one.kind in APPLYING:
+        return _DELETED
+    return _OWNED if _owned(one, known) else _REPLACED
+
+
+def _owned(one: ObjectClaim, known: KnownObject) -> bool:
+    """Whether it is an object that both could share if no GitOps tool applied it."""
+    return one.kind == SHARED and not (one.content and known.content)
+
+
+def _other_names(one: ObjectClaim, known: KnownObject, *, apart: bool) -> str:
     if one.kind in APPLYING:
         return "rename one of the systems or one of the environments"
+    if _owned(one, known):
+        what = "system" if apart else "environment"
+        return (
+            f"write another `serviceAccount` in the access of one {what}, and let the cloud bind the `identity` to it, "
+            "or give each its own `namespace`, or name their clusters with `cluster` if they differ"
+        )
     names = "give the systems different names or namespaces" if apart else "give each environment its own `namespace`"
     if one.content:
         names = "write the same `identity` in both, or use another `serviceAccount`"

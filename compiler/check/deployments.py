@@ -19,7 +19,7 @@ from ..row import Row
 from .claims import NOWHERE, Claims, DeploymentClaim, ObjectClaim
 from .clashes import DEPLOYED, Owner, Place, kept_place, of_both, told
 
-__all__ = ["Deployed", "deployments", "shared_deployments", "told_to_apply"]
+__all__ = ["Deployed", "deployments", "prunes", "shared_deployments", "told_to_apply"]
 
 IN_CLUSTER = "https://kubernetes.default.svc"
 """The API server of the cluster that Argo CD runs in, as it is known there."""
@@ -31,6 +31,14 @@ def deployments(plan: Plan) -> tuple[DeploymentClaim, ...]:
         return tuple(_deployments(plan))
     except Unavailable:
         return ()
+
+
+def prunes(plan: Plan) -> bool:
+    """Whether a GitOps tool applies an environment, and deletes what it no longer finds."""
+    try:
+        return plan.platform.gitops.tool.value in _TOOLS
+    except Unavailable:
+        return False
 
 
 def _deployments(plan: Plan) -> Iterator[DeploymentClaim]:

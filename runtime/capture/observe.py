@@ -118,9 +118,13 @@ class Observer:
         try:
             stream.feed(data)
         except Exception:  # noqa: BLE001 - `Unclear`, or a mistake of ours: neither may end a connection that works
-            self._blind = True
-            self._drop_open("unclear")
-            self._counts.add("mlspec_recorder_unread_connections_total")
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Read no more: what follows may be predictions, over HTTP/2 or a WebSocket."""
+        self._blind = True
+        self._drop_open("unclear")
+        self._counts.add("mlspec_recorder_unread_connections_total")
 
     # Requests
 
@@ -171,8 +175,7 @@ class Observer:
             raise Unclear
         code = int(status[0])
         if code == 101:
-            self._blind = True
-            self._drop_open("unclear")
+            self._give_up()
             return None
         exchange = self._open[0]
         if 100 <= code < 200:

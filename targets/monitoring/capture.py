@@ -1,7 +1,9 @@
-"""Alerts on the recorder of predictions: records that are lost, and a recorder that Prometheus does not see.
+"""Alerts on the recorder of predictions: records that are lost, connections that it cannot read, and a recorder that
+Prometheus does not see.
 
 A loss is no failed request, so no other alert shows it. But what is measured from the rest may be wrong: records are
-lost at peaks, or of long requests, and not at random.
+lost at peaks, or of long requests, and not at random. What passes on a connection that the recorder cannot read, such
+as one with HTTP/2, is not even counted as a request: the share of losses then stays at zero.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ __all__ = ["groups"]
 
 LIMIT = fixed(0.01, "more losses than that can move a metric by as much as its alerts look for")
 WINDOW = fixed("15m", "three times as long as a file stays open")
+UNREAD = fixed("1d", "long enough for a person to see the ticket; a single stray connection closes it again")
 MEANT = fixed("not-sampled|failed", "what the recorder leaves out on purpose")
 
 ALONE = {
@@ -37,7 +40,7 @@ def groups(service: ServicePlan) -> Iterator[Because[Body]]:
     group: Body = {
         "name": text("mlspec-{service}-capture", service=service.name),
         "interval": fixed("1m", "the same as for objectives"),
-        "rules": [_lossy(service), _absent(service)],
+        "rules": [_lossy(service), _unread(service), _absent(service)],
     }
     yield because(group, "a recorder is in the pods", service.recorder.part.by)
 
@@ -108,6 +111,31 @@ def _lost(service: ServicePlan) -> Because[str]:
 
 def _rate(series: Because[str]) -> Because[str]:
     return text("sum(rate({series}[{window}]))", series=series, window=WINDOW)
+
+
+def _unread(service: ServicePlan) -> Alert:
+    """Connections since yesterday. One may live for days, with all requests of a gateway. It is counted once, maybe
+    before the first scrape of its pod, which `increase()` would not see.
+    """
+    series = _series(service, "unread_connections_total")
+    unread = alert(
+        service,
+        "CaptureUnread",
+        "ticket",
+        "loop",
+        text("sum(({series} - {series} offset {day} >= 0) or {series}) > 0", series=series, day=UNREAD),
+        text(
+            "{service}: {{{{ $value }}}} connections of the last day could not be read, so none of their predictions "
+            "is recorded",
+            service=service.name,
+        ),
+        action=fixed(
+            "Make the gateway and the callers use HTTP/1.1 without TLS or upgrades to reach the pods. "
+            "Be careful with what was measured on this day.",
+            "the recorder reads nothing else",
+        ),
+    )
+    return proofs.unread(service, unread)
 
 
 def _absent(service: ServicePlan) -> Alert:

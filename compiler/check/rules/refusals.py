@@ -186,7 +186,9 @@ REFUSALS: dict[str, Explanation] = {
         """Object that two environments or two systems write.
 
         Why: the version that is applied last replaces the other. Environments without a `cluster` are taken to share
-        one. A ServiceAccount may be shared if all systems write the same.
+        one. A ServiceAccount may be shared if all systems write the same and no GitOps tool applies it, because Argo CD
+        and Flux own what they apply: each writes its own labels over those of the other, and the first that no longer
+        has the account deletes it for both.
 
         Bad:
             environments:

@@ -7,12 +7,12 @@ from functools import partial
 
 from ....compiler.because import Because, text
 from ....compiler.plan.service import ServicePlan
-from ....compiler.scenes.notation import GONE, Series, counter, gauge, labeled
+from ....compiler.scenes.notation import GONE, NEVER, Series, counter, gauge, labeled
 from ....compiler.scenes.served import target
-from ..proof import Alert, Flows, Scene, fired, proven, silent
+from ..proof import DAY, Alert, Check, Flows, Scene, fired, proven, silent
 from .pods import AT, begins, length, wait
 
-__all__ = ["absent", "lossy"]
+__all__ = ["absent", "lossy", "unread"]
 
 RATE = 600.0
 """Requests per minute."""
@@ -69,6 +69,35 @@ def lossy(service: ServicePlan, alert: Alert, limit: float, sampled: str) -> Ale
             yield Scene(name=name, series=series, checks=silent(alert, end - 1))
 
     return proven(alert, scenes, partial(_healthy, service))
+
+
+def unread(service: ServicePlan, alert: Alert) -> Alert:
+    """Connections are forwarded without being read."""
+    name = _name(service, "unread_connections_total")
+
+    def at(*hours: tuple[int, float | str]) -> Series:
+        return {name: gauge([(count * HOUR, value) for count, value in hours], HOUR)}
+
+    def scenes(alert: Alert) -> Iterator[Scene]:
+        breach, end = DAY + AT * HOUR, 2 * DAY + AT * HOUR
+        for case, before in (("a connection cannot be read", 0), ("another connection cannot be read", 7)):
+            checks = (*silent(alert, breach - HOUR), fired(alert, breach, 1.0), *silent(alert, end))
+            yield _hourly(case, at((24 + AT, before), (26, before + 1)), checks)
+        checks = (*silent(alert, (AT - 1) * HOUR), fired(alert, AT * HOUR, 2.0))
+        yield _hourly("connections of a new pod cannot be read", at((AT, NEVER), (2, 2)), checks)
+        yield _hourly("one cannot be read after a restart", at((24 + AT, 7), (2, 1)), (fired(alert, breach, 1.0),))
+
+    def healthy(flows: Flows) -> Series:
+        return {name: gauge([(length(flows), 0)])}
+
+    return proven(alert, scenes, healthy)
+
+
+HOUR = 60
+
+
+def _hourly(name: str, series: Series, checks: tuple[Check, ...]) -> Scene:
+    return Scene(name=name, series=series, checks=checks, every=HOUR, step=HOUR)
 
 
 def absent(service: ServicePlan, alert: Alert) -> Alert:
