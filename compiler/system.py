@@ -2809,7 +2809,7 @@ class OrchestrationCapability(Part):
 class GatewayCapability(Part):
     """What an implementation of the Gateway API supports, and where its proxies run."""
 
-    __slots__ = fields = ("data_plane", "namespace", "labels", "cidrs", "missing", "timeouts", "longest", "mirroring", "grpc", "objects", "tokens", "checked", "source",)
+    __slots__ = fields = ("data_plane", "namespace", "labels", "cidrs", "missing", "timeouts", "longest", "mirroring", "grpc", "objects", "tokens", "tokens_by", "checked", "source",)
 
     data_plane: Because[Literal['gateway-namespace', 'namespace', 'outside', 'node']]
     namespace: Because[str] | None
@@ -2822,6 +2822,7 @@ class GatewayCapability(Part):
     grpc: Because[Literal['any', 'https', 'none']]
     objects: Because[Literal['none', 'gke', 'alb', 'lattice']]
     tokens: Because[Literal['none', 'envoy']]
+    tokens_by: Because[str] | None
     checked: Because[str] | None
     source: Because[str] | None
 
@@ -2829,13 +2830,14 @@ class GatewayCapability(Part):
 class MeshCapability(Part):
     """What a service mesh does with the traffic between pods."""
 
-    __slots__ = fields = ("callers", "tunnel_port", "probes", "waypoint_label", "control_plane", "checked", "source",)
+    __slots__ = fields = ("callers", "tunnel_port", "probes", "waypoint_label", "control_plane", "pod_annotations", "checked", "source",)
 
     callers: tuple[Because[Literal['http', 'grpc']], ...]
     tunnel_port: Because[int] | None
     probes: Because[str] | None
     waypoint_label: Because[str] | None
     control_plane: ControlPlane | None
+    pod_annotations: Named[Because[str]]
     checked: Because[str] | None
     source: Because[str] | None
 

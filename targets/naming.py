@@ -8,6 +8,7 @@ from ..compiler.because import Because
 from ..compiler.conventions import MANAGED_BY, label_value
 from ..compiler.emit.artifact import Body
 from ..compiler.finding import refusal
+from ..compiler.plan import mesh
 from ..compiler.plan.scope import Scope
 from ..compiler.system import BatchService, OnlineService, Training
 
@@ -50,11 +51,13 @@ def pod_metadata(
     identity: Body,
     annotations: Body | None = None,
 ) -> Body:
-    """The metadata of pods: their labels, the label of their identity, and what the platform and the part add."""
+    """The metadata of pods: their labels, the label of their identity, and what the mesh, the platform, and the part
+    add.
+    """
     own = {key: value for key, value in labels_.items() if key not in scope.system.metadata.labels}
     own_labels, own_notes = (part.pod_labels, part.pod_annotations) if part is not None else ({}, {})
     added = {**scope.platform.pod_labels, **own_labels}
-    notes: Body = {**(annotations or {}), **scope.platform.pod_annotations, **own_notes}
+    notes: Body = {**mesh.pod_annotations(scope), **(annotations or {}), **scope.platform.pod_annotations, **own_notes}
     return {"labels": {**labels_, **_free(added, {**own, **identity}), **identity}, "annotations": notes or None}
 
 

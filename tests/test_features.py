@@ -141,6 +141,27 @@ def test_the_job_of_the_feature_store_reads_other_places(scheme: str, tmp_path: 
     assert not [one.message for one in result.diagnostics if "the feature store" in one.message]
 
 
+def test_trap_two_joined_names_are_one_project_of_feast(tmp_path: Path) -> None:
+    """The registry, the tables, and the keys in Redis have its name, so each replaces the features of the other."""
+
+    def system(name: str, environment: str) -> mlspec.Result:
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        return compiled(
+            folder,
+            ("metadata.name", name),
+            ("environments", {environment: {"namespace": name}}),
+            ("serving.endpoint", {"hosts": [f"{name}.example.com"]}),
+        )
+
+    (found,) = mlspec.collisions([system("churn", "eu-test"), system("churn-eu", "test")])
+    assert found.id == "MLS754"
+    assert found.message.endswith("both keep their features in `s3://lake/features/churn_eu_test`")
+    assert found.help is not None
+    assert found.help.startswith("rename one of the systems or one of the environments: ")
+    assert mlspec.collisions([system("churn", "eu-test"), system("churn-eu", "production")]) == ()
+
+
 def test_trap_feast_has_no_default_port_for_redis(tmp_path: Path) -> None:
     online = {"type": "redis", "address": "redis.cache.svc", "access": "cache"}
     config = made(tmp_path, ("features.materialization.online", online))["ConfigMap"]["data"]["feature_store.yaml"]

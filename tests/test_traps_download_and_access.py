@@ -267,6 +267,30 @@ def test_trap_a_server_needs_the_address_of_its_store(tmp_path: Path) -> None:
     other = {"kind": "s3", "region": "eu-west-1", "endpoint": "https://s3.example.com", "secret": "k"}
     env = emitted(tmp_path, "custom", access__other=other, serving__access=["other"]).env
     assert (env["AWS_REGION"], env["AWS_ENDPOINT_URL"]) == ("eu-west-1", "https://s3.example.com")
+    assert "AWS_ENDPOINT_URL_STS" not in env
+
+
+@pytest.mark.parametrize(
+    ("partition", "region", "issuer"),
+    [
+        ("aws", "eu-west-1", "https://sts.eu-west-1.amazonaws.com"),
+        ("aws", None, "https://sts.amazonaws.com"),
+        ("aws-us-gov", "us-gov-west-1", "https://sts.us-gov-west-1.amazonaws.com"),
+        ("aws-cn", "cn-north-1", "https://sts.cn-north-1.amazonaws.com.cn"),
+    ],
+)
+def test_trap_the_endpoint_of_a_store_is_that_of_the_credentials_too(
+    tmp_path: Path, partition: str, region: str | None, issuer: str
+) -> None:
+    """`AWS_ENDPOINT_URL` is for all services: a pod asks the VPC endpoint of S3 for its role, and gets nothing."""
+    role = {"serviceAccount": "scorer", "identity": f"arn:{partition}:iam::123456789012:role/scorer"}
+    other = {"kind": "s3", "endpoint": "https://bucket.vpce-1.s3.example.com", **role}
+    other |= {"region": region} if region is not None else {}
+    made = {"access__other": other, "serving__access": ["other"], "platform__cloud": "eks"}
+    assert emitted(tmp_path, "custom", **made).env["AWS_ENDPOINT_URL_STS"] == issuer
+    own = {"AWS_ENDPOINT_URL_STS": "https://vpce-2.sts.example.com"}
+    env = emitted(tmp_path, "custom", **made, serving__container__env=own).env
+    assert env["AWS_ENDPOINT_URL_STS"] == own["AWS_ENDPOINT_URL_STS"]
 
 
 @pytest.mark.parametrize(

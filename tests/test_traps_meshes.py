@@ -67,6 +67,37 @@ def test_trap_a_policy_blocks_the_proxy_from_its_control_plane(mesh: str) -> Non
     assert found == PODS
 
 
+NATIVE = {
+    "istio": {"sidecar.istio.io/nativeSidecar"},
+    "linkerd": {f"config.{of}.linkerd.io/proxy-enable-native-sidecar" for of in ("alpha", "beta")},
+}
+"""What makes the proxy a native sidecar (istio.io, annotations; linkerd.io, proxy configuration)."""
+
+
+@pytest.mark.parametrize("mesh", [*CONTROL_PLANES, "istio-ambient"])
+def test_trap_init_containers_have_no_network_before_the_proxy_starts(mesh: str) -> None:
+    """A rule of the pod sends their connections to the proxy, which is a regular container unless the pod says
+    otherwise. No model is downloaded, and no Job ends (linkerd.io, native sidecars).
+    """
+    seen = set()
+    for made in everything(f"platform.mesh.provider={mesh}"):
+        for metadata in templates(made):
+            seen.add(made["kind"])
+            notes = metadata.get("annotations", {})
+            asked = {key for key in notes if "native" in key.lower()}
+            assert asked == NATIVE.get(mesh, set()), made["metadata"]["name"]
+            assert {notes[key] for key in asked} <= {"true"}
+    assert {"Deployment", "Rollout", "CronJob"} <= seen
+
+
+def templates(body: Any) -> Iterator[dict[str, Any]]:
+    """The metadata of all pod templates in an object."""
+    for key, value in body.items() if isinstance(body, dict) else enumerate(body) if isinstance(body, list) else ():
+        if key == "template" and isinstance(value, dict) and "containers" in value.get("spec", {}):
+            yield value["metadata"]
+        yield from templates(value)
+
+
 def between_pods(made: dict[str, Any]) -> list[dict[str, Any]]:
     """The rules of a policy for other pods, at certain ports, but not those for the mesh's control plane."""
     spec = made["spec"]

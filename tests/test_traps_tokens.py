@@ -9,7 +9,7 @@ import pytest
 
 from mlspec.compiler.catalog import load as catalog
 
-from .online import emitted, refused
+from .online import compiled, emitted, refused, spec
 from .systems.maker import cataloged
 from .test_traps_gateways import behind
 from .validation import VERSIONS, problems
@@ -50,6 +50,17 @@ def test_trap_authentication_without_an_effect_left_the_gateway_open(tmp_path: P
 @pytest.mark.parametrize("provider", UNABLE)
 def test_trap_a_gateway_that_reads_no_policy_of_ours_is_refused(tmp_path: Path, provider: str) -> None:
     assert refused(tmp_path, "triton", **asking(provider)) == [f"MLS012: mlspec cannot make `{provider}` check tokens"]
+
+
+@pytest.mark.parametrize("provider", ["istio", "openshift"])
+def test_a_refusal_names_the_objects_that_one_can_write(tmp_path: Path, provider: str) -> None:
+    """Istio ignores a policy with a target in another namespace, so mlspec cannot put it next to the route."""
+    (said,) = [
+        one for one in compiled(tmp_path, spec("triton", **asking(provider))).diagnostics if one.severity == "error"
+    ]
+    assert said.help is not None
+    assert said.help.startswith("remove `auth` and write a RequestAuthentication and an AuthorizationPolicy of ")
+    assert "in the namespace of the Gateway" in said.help
 
 
 @pytest.mark.parametrize("protocol", ["http", "grpc"])

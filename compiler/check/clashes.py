@@ -98,8 +98,8 @@ APPLYING = ("Application", "Kustomization")
 
 _REPLACED = "the version that is applied last replaces the other, so one of the two runs with the other's settings"
 _OWNED = (
-    "a GitOps tool owns what it applies: the two apply it again and again, each with its own labels, and the first that "
-    "no longer has it deletes it for both, after which no pod of the other starts"
+    "a GitOps tool owns what it applies: the two apply it again and again, each with its own labels, and the first "
+    "that no longer has it deletes it for both, after which no pod of the other starts"
 )
 _DELETED = "the one that is applied last replaces the other, and what the other one deployed is deleted"
 

@@ -2,8 +2,8 @@
 
 What is in a folder does not say who wrote it. So the last writer of a file silently replaces what the others wrote, and
 what reads a folder, which it does with everything below it, takes the work of all for that of one. The writers are
-services, environments, and the systems of one run. The tables of the feature store are not here, because each
-environment has its own folder below theirs.
+services, environments, and the systems of one run. Each environment has its own folder for the tables of its feature
+store, but two systems can have the same one: its name joins those of the system and the environment.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Writers:
 def folders(plan: Plan) -> tuple[FolderClaim, ...]:
     """The folders that an environment writes, but none that something is wrong with: that is reported already."""
     found: list[FolderClaim] = []
-    for read in (_outputs, _capture, _learned):
+    for read in (_outputs, _capture, _learned, _features):
         try:
             found += read(plan)
         except (Unavailable, Refusal):
@@ -135,6 +135,14 @@ def _learned(plan: Plan) -> Iterator[FolderClaim]:
         yield from _claim(plan, CHECKPOINTS, part.to, part.access, ("retraining.online", "to"))
 
 
+def _features(plan: Plan) -> Iterator[FolderClaim]:
+    store = plan.store
+    if store is not None:
+        tables = store.part.tables
+        yield from _claim(plan, FEATURES, store.folder, tables.access, ("features.materialization.tables", "uri"))
+
+
+FEATURES = ("keeps its features in", "keep their features in")
 SCORES = ("writes its scores to", "write their scores to")
 PREDICTIONS = ("records its predictions in", "record their predictions in")
 CHECKPOINTS = ("writes its checkpoints to", "write their checkpoints to")
@@ -215,7 +223,9 @@ def _shared(mine: Writer, other: Writer, names: tuple[str, str], name: str, with
         one.at,
         (other.place or two.at, f"where {them} {two.does.partition(' ')[0]}"),
         _CAPTURED.format(what) if captured else _REPLACED,
-        f"write `{one.key}: {_quoted(_next_to(one.uri, two.uri, name))}` under `{one.under}`{within}",
+        "rename one of the systems or one of the environments: the keys of the online store have the same names, too"
+        if one.does == two.does == FEATURES[0]
+        else f"write `{one.key}: {_quoted(_next_to(one.uri, two.uri, name))}` under `{one.under}`{within}",
         (),
     )
 

@@ -170,9 +170,14 @@ class GatewayPlan:
             label="requested here",
             others=((provider, "the gateway provider"),),
             note="the gateway would pass on every request, with or without a token",
-            help="remove `auth` and check tokens elsewhere, or use a gateway for which mlspec writes the policy: "
+            help=f"remove `auth` and {self._elsewhere}, or use a gateway for which mlspec writes the policy: "
             + listing(name for name, one in known.items() if one.tokens.value != "none"),
         )
+
+    @property
+    def _elsewhere(self) -> str:
+        own = self.entry.tokens_by
+        return "check tokens elsewhere" if own is None else f"write {own.value} yourself"
 
     def _able(self, *, grpc: bool) -> str:
         known = self._service.scope.platform.providers.gateway

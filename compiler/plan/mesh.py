@@ -9,7 +9,7 @@ from ..system import Mesh, MeshCapability
 from .scope import Scope
 from .serving.facts import ServiceFacts
 
-__all__ = ["MeshPlan", "entry", "probes", "tunnel", "waypoint"]
+__all__ = ["MeshPlan", "entry", "pod_annotations", "probes", "tunnel", "waypoint"]
 
 
 def entry(scope: Scope) -> MeshCapability:
@@ -33,6 +33,17 @@ def probes(scope: Scope) -> Because[str] | None:
     return because(
         source.value, "the mesh gives the kubelet's probes this source", source, scope.platform.mesh.provider
     )
+
+
+def pod_annotations(scope: Scope) -> dict[str, Because[str]]:
+    """What the pods tell the mesh. A proxy that is a regular container starts after the init containers, whose
+    connections it should forward, and keeps running in a pod whose work is done.
+    """
+    mesh = scope.platform.mesh.provider
+    return {
+        key: because(value.value, "the proxy starts before the init containers and ends after the others", value, mesh)
+        for key, value in entry(scope).pod_annotations.items()
+    }
 
 
 def waypoint(scope: Scope) -> dict[str, Because[str]] | None:

@@ -190,6 +190,7 @@ class GatewayCapability(Section):
         "The objects that make it check the tokens of requests.",
         "the Gateway API has none",
     )
+    tokens_by: Text | None = optional("The objects that you can write for that yourself, if mlspec writes none.")
     checked: Date | None = optional("When these facts were last verified.")
     source: Url | None = optional("The source of these facts.")
 
@@ -217,6 +218,7 @@ class MeshCapability(Section):
     control_plane: ControlPlane | None = optional(
         "What the proxy in each pod connects to before the pod is ready. If omitted, no pod has a proxy."
     )
+    pod_annotations: dict[LabelKey, Text] = mapped("Annotations of all pods in it.")
     checked: Date | None = optional("When these facts were last verified.")
     source: Url | None = optional("The source of these facts.")
 

@@ -12,6 +12,7 @@ from ...compiler.because import Because, because
 from ...compiler.emit.artifact import Body
 from ...compiler.emit.dump import plain
 from ...compiler.finding import Refusal, refusal
+from ...compiler.plan.identities import provider_of
 from ...compiler.system import (
     AzureAccess,
     GitAccess,
@@ -61,7 +62,7 @@ def credentials(grants: Iterable[Grant], own: Mapping[str, Value]) -> list[Becau
         seen[name] = written_at(value), None
     for grant in grants:
         secrets = _secrets(grant)
-        for variable in (*secrets, *_locations(grant)):
+        for variable in (*secrets, *_locations(grant), *_issuer(grant, own)):
             name = plain(variable)["name"]
             other, first = seen.setdefault(name, (grant.named, variable))
             known = plain(_variable(name, own[name]) if first is None else first)
@@ -102,6 +103,31 @@ def _locations(grant: Grant) -> Iterator[Because[Body]]:
                 access.kind,
                 grant.named,
             )
+
+
+ISSUER = "AWS_ENDPOINT_URL_STS"
+
+
+def _issuer(grant: Grant, own: Mapping[str, Value]) -> Iterator[Because[Body]]:
+    """Where the credentials of a role are from. `AWS_ENDPOINT_URL` is the endpoint of all services of AWS, so without
+    this, SDKs would ask the store for them (docs.aws.amazon.com, service-specific endpoints).
+    """
+    access, role = grant.access, grant.identity
+    if not isinstance(access, S3Access) or access.endpoint is None or ISSUER in own:
+        return
+    if role is None or provider_of(role.value) != "aws":
+        return
+    china, region = role.value.startswith("arn:aws-cn:"), access.region
+    if region is not None:
+        host = f"sts.{region.value}.amazonaws.com{'.cn' if china else ''}"
+    elif role.value.startswith("arn:aws:"):
+        host = "sts.amazonaws.com"
+    else:
+        return
+    url = because(f"https://{host}", "the endpoint of the store is for the store alone", access.endpoint, role, region)
+    yield because(
+        {"name": ISSUER, "value": url}, "where the credentials of the role are from", access.kind, grant.named
+    )
 
 
 def _kafka(access: KafkaAccess) -> Iterator[tuple[str, Because[str]]]:

@@ -88,11 +88,12 @@ WRITTEN: dict[str, object] = {
   (8, 0, 8, 7, 'checked', True): (8, 9, 8, 19, '2026-11-27', True),
   (9, 0, 9, 6, 'source', True): (9, 8, 9, 72, 'https://docs.cloud.google.com/load-balancing/docs/firewall-rules', True),
  }),
- "providers/gateway/istio": (1, 0, 5, 0, {
+ "providers/gateway/istio": (1, 0, 7, 0, {
   (1, 0, 1, 9, 'dataPlane', True): (1, 11, 1, 28, 'gateway-namespace', True),
   (2, 0, 2, 9, 'mirroring', True): (2, 11, 2, 18, 'percent', True),
-  (3, 0, 3, 7, 'checked', True): (3, 9, 3, 19, '2026-11-27', True),
-  (4, 0, 4, 6, 'source', True): (4, 8, 4, 84, 'https://github.com/kubernetes-sigs/gateway-api/tree/main/conformance/reports', True),
+  (4, 0, 4, 8, 'tokensBy', True): (4, 10, 4, 155, 'a RequestAuthentication and an AuthorizationPolicy of `security.istio.io/v1` in the namespace of the Gateway, with the Gateway under `targetRefs`', True),
+  (5, 0, 5, 7, 'checked', True): (5, 9, 5, 19, '2026-11-27', True),
+  (6, 0, 6, 6, 'source', True): (6, 8, 6, 84, 'https://github.com/kubernetes-sigs/gateway-api/tree/main/conformance/reports', True),
  }),
  "providers/gateway/kgateway": (1, 0, 5, 0, {
   (1, 0, 1, 9, 'dataPlane', True): (1, 11, 1, 28, 'gateway-namespace', True),
@@ -127,11 +128,12 @@ WRITTEN: dict[str, object] = {
   (4, 0, 4, 7, 'checked', True): (4, 9, 4, 19, '2026-11-27', True),
   (5, 0, 5, 6, 'source', True): (5, 8, 5, 108, 'https://github.com/nginx/nginx-gateway-fabric/blob/main/internal/controller/state/graph/httproute.go', True),
  }),
- "providers/gateway/openshift": (1, 0, 5, 0, {
+ "providers/gateway/openshift": (1, 0, 7, 0, {
   (1, 0, 1, 9, 'dataPlane', True): (1, 11, 1, 28, 'gateway-namespace', True),
   (2, 0, 2, 9, 'mirroring', True): (2, 11, 2, 18, 'percent', True),
-  (3, 0, 3, 7, 'checked', True): (3, 9, 3, 19, '2026-11-27', True),
-  (4, 0, 4, 6, 'source', True): (4, 8, 4, 61, 'https://github.com/openshift/cluster-ingress-operator', True),
+  (4, 0, 4, 8, 'tokensBy', True): (4, 10, 4, 155, 'a RequestAuthentication and an AuthorizationPolicy of `security.istio.io/v1` in the namespace of the Gateway, with the Gateway under `targetRefs`', True),
+  (5, 0, 5, 7, 'checked', True): (5, 9, 5, 19, '2026-11-27', True),
+  (6, 0, 6, 6, 'source', True): (6, 8, 6, 61, 'https://github.com/openshift/cluster-ingress-operator', True),
  }),
  "providers/gateway/traefik": (1, 0, 7, 0, {
   (1, 0, 1, 9, 'dataPlane', True): (1, 11, 1, 20, 'namespace', True),

@@ -12,7 +12,7 @@ WRITTEN: dict[str, object] = {
   (2, 0, 2, 7, 'checked', True): (2, 9, 2, 19, '2026-11-27', True),
   (3, 0, 3, 6, 'source', True): (3, 8, 3, 79, 'https://docs.cilium.io/en/stable/network/servicemesh/gateway-api/gamma/', True),
  }),
- "providers/mesh/istio": (1, 0, 5, 0, {
+ "providers/mesh/istio": (1, 0, 7, 0, {
   (1, 0, 1, 7, 'callers', True): (1, 9, 1, 15, (
    (1, 10, 1, 14, 'http', True),
   )),
@@ -22,8 +22,11 @@ WRITTEN: dict[str, object] = {
     (2, 48, 2, 53, '15012', True),
    )),
   }),
-  (3, 0, 3, 7, 'checked', True): (3, 9, 3, 19, '2026-11-27', True),
-  (4, 0, 4, 6, 'source', True): (4, 8, 4, 79, 'https://istio.io/latest/docs/tasks/traffic-management/traffic-shifting/', True),
+  (3, 0, 3, 14, 'podAnnotations', True): (4, 2, 5, 0, {
+   (4, 2, 4, 32, 'sidecar.istio.io/nativeSidecar', True): (4, 34, 4, 40, 'true', False),
+  }),
+  (5, 0, 5, 7, 'checked', True): (5, 9, 5, 19, '2026-11-27', True),
+  (6, 0, 6, 6, 'source', True): (6, 8, 6, 79, 'https://istio.io/latest/docs/tasks/traffic-management/traffic-shifting/', True),
  }),
  "providers/mesh/istio-ambient": (1, 0, 7, 0, {
   (1, 0, 1, 7, 'callers', True): (1, 9, 1, 15, (
@@ -35,7 +38,7 @@ WRITTEN: dict[str, object] = {
   (5, 0, 5, 7, 'checked', True): (5, 9, 5, 19, '2026-11-27', True),
   (6, 0, 6, 6, 'source', True): (6, 8, 6, 65, 'https://istio.io/latest/docs/ambient/usage/networkpolicy/', True),
  }),
- "providers/mesh/linkerd": (1, 0, 8, 0, {
+ "providers/mesh/linkerd": (1, 0, 11, 0, {
   (1, 0, 1, 7, 'callers', True): (1, 9, 1, 21, (
    (1, 10, 1, 14, 'http', True),
    (1, 16, 1, 20, 'grpc', True),
@@ -49,8 +52,12 @@ WRITTEN: dict[str, object] = {
     (5, 22, 5, 26, '8090', True),
    )),
   }),
-  (6, 0, 6, 7, 'checked', True): (6, 9, 6, 19, '2026-11-27', True),
-  (7, 0, 7, 6, 'source', True): (7, 8, 7, 49, 'https://linkerd.io/2/reference/httproute/', True),
+  (6, 0, 6, 14, 'podAnnotations', True): (7, 2, 9, 0, {
+   (7, 2, 7, 53, 'config.alpha.linkerd.io/proxy-enable-native-sidecar', True): (7, 55, 7, 61, 'true', False),
+   (8, 2, 8, 52, 'config.beta.linkerd.io/proxy-enable-native-sidecar', True): (8, 54, 8, 60, 'true', False),
+  }),
+  (9, 0, 9, 7, 'checked', True): (9, 9, 9, 19, '2026-11-27', True),
+  (10, 0, 10, 6, 'source', True): (10, 8, 10, 49, 'https://linkerd.io/2/reference/httproute/', True),
  }),
  "providers/mesh/none": (1, 0, 3, 0, {
   (1, 0, 1, 7, 'checked', True): (1, 9, 1, 19, '2026-11-27', True),
