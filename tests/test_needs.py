@@ -54,6 +54,15 @@ data:
 retraining: {triggers: [data-drift]}
 """
 
+LEARNER = """
+retraining:
+  online:
+    algorithm: "fraud:Forest"
+    command: [python, -m, fraud.learn]
+    image: registry.example.com/fraud/learn:3
+    to: "s3://lake/checkpoints"
+"""
+
 MORE = {
     "MLS426": """
 problem: {task: generation}
@@ -94,8 +103,8 @@ data:
     "MLS128": PINNED_LABELS % "dropped",
     "MLS129": PINNED_LABELS % "negative",
     "MLS114": SIDECARS,
-    "MLS302": SIDECARS,
-    "MLS306": SIDECARS,
+    "MLS302": SIDECARS + LEARNER,
+    "MLS306": SIDECARS + LEARNER,
     "MLS226": """
 problem: {businessMetric: {name: minutes, direction: increase, today: 3, target: 2}}
 evaluation: {primary: recall, gates: [{metric: recall, max: 0.3}, {metric: recall, of: a, min: 0.2}]}

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from mlspec.compiler.check.rules.reproducibility import IMAGES
+from mlspec.compiler.language import OBJECTS, UNIONS
 
 from .rules import DIGEST, LATE, findings, one
 
@@ -33,6 +38,35 @@ def test_images_from_the_catalog_are_not_reported(tmp_path: Path) -> None:
     one(tmp_path, "MLS302", container)
     found = one(tmp_path, "MLS302", "training: {steps: {evaluate: {image: judge}}}")
     assert found.message == "the image `judge` is not pinned to a digest"
+
+
+def _images(kind: tuple[Any, ...], path: str, above: tuple[str, ...] = ()) -> Iterator[str]:
+    """The paths of the images in a value of a kind."""
+    if kind[:2] == ("scalar", "image"):
+        yield path
+    elif kind[0] in ("list", "map"):
+        yield from _images(kind[1], f"{path}.*", above)
+    elif kind[0] in ("object", "union"):
+        names = UNIONS[kind[1]][1].values() if kind[0] == "union" else (kind[1],)
+        for name in (name for name in names if name not in above):
+            for key, entry in OBJECTS[name].items():
+                yield from _images(entry[2], f"{path}.{key}" if path else key, (*above, name))
+
+
+def test_every_image_of_the_language_has_to_be_pinned(tmp_path: Path) -> None:
+    """Those of the feature store and of the learner were left out. Nothing runs the image in a release's `code`."""
+    found = {path for path in _images(("object", "MLSystem"), "") if not path.endswith("code.image")}
+    assert {path for path in found if not path.startswith("platform.")} == set(IMAGES)
+    store = "features: {materialization: {image: 'registry.example.com/features:3'}}"
+    assert (
+        one(tmp_path, "MLS302", store).message == "the image `registry.example.com/features` is not pinned to a digest"
+    )
+
+
+def test_every_image_of_the_platform_is_asked_for_its_digest(tmp_path: Path) -> None:
+    for field in _images(("object", "Images"), ""):
+        at = f"platform: {{images: {{{field}: 'registry.example.com/one:3'}}}}"
+        assert [d.message for d in findings(tmp_path, "MLS304", at)] != [], field
 
 
 # Runtimes

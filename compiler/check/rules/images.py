@@ -14,7 +14,11 @@ __all__ = ["given_images", "is_given", "is_of_the_catalog", "registry_of"]
 
 def given_images(system: MLSystem) -> Iterator[Because[str]]:
     """Every image that the spec sets, but none that the catalog or the platform sets for a runtime."""
-    training = system.training
+    training, features, retraining = system.training, system.features, system.retraining
+    if features is not None and features.materialization is not None:
+        yield features.materialization.image
+    if retraining is not None and retraining.online is not None and retraining.online.image is not None:
+        yield retraining.online.image
     if training is not None:
         steps = training.steps
         yield training.image

@@ -110,8 +110,6 @@ def _registries(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
 def _images(system: MLSystem, plan: Plan) -> Iterator[tuple[Because[str], Because[str]]]:
     """Every image that runs, and what to point at: the image itself, or the runtime that brings it."""
     yield from ((image, image) for image in given_images(system))
-    if system.features is not None and system.features.materialization is not None:
-        yield system.features.materialization.image, system.features.materialization.image
     for service in plan.online.values():
         if service.image is not None and not is_given(service.image, system):
             yield service.image, service.runtime_name

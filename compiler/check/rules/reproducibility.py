@@ -16,6 +16,7 @@ __all__ = ["IMAGES", "training_without_seed", "unpinned_image", "unpinned_image_
 
 
 IMAGES = (
+    "features.materialization.image",
     "training.image",
     *(f"training.steps.{step}.image" for step in ("validate", "train", "compress", "evaluate", "register")),
     "services.*.image",
@@ -23,6 +24,7 @@ IMAGES = (
     "services.*.container.acceleratedImage",
     "services.*.sidecars.*.image",
     "training.sidecars.*.image",
+    "retraining.online.image",
 )
 
 
@@ -53,7 +55,7 @@ def unpinned_image(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
             )
 
 
-@rule("MLS304", "warning", "platform.images.downloader", "platform.images.runtime", "platform.policies.registries")
+@rule("MLS304", "warning", "platform.images", "platform.policies.registries")
 def unpinned_image_of_the_platform(system: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Image of the platform without a digest.
 
@@ -70,7 +72,7 @@ def unpinned_image_of_the_platform(system: MLSystem, plan: Plan) -> Iterator[Dia
             runtime: registry.example.com/mlspec@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
     """
     images = system.platform.images
-    for field, image in (("downloader", images.downloader), ("runtime", images.runtime)):
+    for field, image in (("downloader", images.downloader), ("runtime", images.runtime), ("python", images.python)):
         if image is not None and not _is_pinned(image):
             yield _unpinned(f"platform.images.{field}", image, image)
     known = set[str]()
