@@ -28,7 +28,7 @@ def of_services(tmp_path: Path, first: dict[str, Any], second: dict[str, Any], *
 
 
 def hosts(*names: str, **more: Any) -> dict[str, Any]:
-    return {"endpoint": {"hosts": list(names)}, **more}
+    return {"endpoint": {"hosts": list(names)} if names else {}, **more}
 
 
 BOTH = "the routes of `fraud-b` and `fraud-a` match"

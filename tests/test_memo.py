@@ -407,7 +407,7 @@ def test_another_accelerator_changes_what_it_costs() -> None:
 def test_another_budget_changes_what_is_left_of_it() -> None:
     spec = ROOT / "examples" / "fraud-scorer" / "mlspec.yaml"
     assert changed_by("constraints.budget=2000 USD/month", spec=spec) == {
-        "headroom: unused budget": "3753.96 USD/month -> 1753.96 USD/month"
+        "headroom: unused budget": "3735.34 USD/month -> 1735.34 USD/month"
     }
 
 

@@ -60,7 +60,7 @@ NODES = {
 """Of cAdvisor in the kubelet (google/cadvisor, docs/storage/prometheus.md), and of the default set of NVIDIA's DCGM
 exporter (etc/default-counters.csv)."""
 
-RECORDER = {f"mlspec_recorder_{name}_total" for name in ("requests", "records", "dropped")}
+RECORDER = {f"mlspec_recorder_{name}_total" for name in ("requests", "records", "dropped", "unread_connections")}
 """Of mlspec's own recorder: see test_capture_records."""
 
 OWN = {"up", "ALERTS"}

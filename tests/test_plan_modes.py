@@ -108,7 +108,7 @@ def test_several_slots_share_a_pod(tmp_path: Path) -> None:
 
 def test_answers_that_would_be_too_old_are_not_proposed(tmp_path: Path) -> None:
     """5 replicas need 222 h for 2 billion inputs, and the start alone takes most of 3 minutes."""
-    late = (f"constraints: {{maxReplicas: 5}}\n{serving('2B', '1h')}", serving("10", "3m"), serving("0", "0s"))
+    late = (f"constraints: {{maxReplicas: 5}}\n{serving('2B', '1h')}", serving("10", "3m"), serving("10", "0s"))
     for at, over in enumerate(late):
         known = found(tmp_path / str(at), over)
         assert known.late.value == "not possible"

@@ -219,8 +219,7 @@ def test_what_has_no_price_is_not_called_cheaper(tmp_path: Path) -> None:
 
 def test_nothing_is_proposed_without_a_time(tmp_path: Path) -> None:
     """A fit on CPUs says nothing about accelerators, and accelerators say nothing about a fit."""
-    zero = f"{LLAMA % 'full'}\n{training(tokens='0')}"
-    for at, said in enumerate((training(fit="8h"), training(resources=on("h100")), zero)):
+    for at, said in enumerate((training(fit="8h"), training(resources=on("h100")))):
         assert choice(planned(tmp_path / str(at), allow("h100"), said).plan) is None
 
 

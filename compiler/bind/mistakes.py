@@ -238,8 +238,9 @@ class Mistakes:
     def empty(self, node: Node, path: str) -> None:
         """A list without items where it needs one."""
         note = "it would have no effect, or the effect of a list that is not there"
-        help_ = "list at least one value, or remove the key"
-        self.add("MLS011", f"`{last(self.called(path))}` has no values", node, path, note=note, help=help_)
+        key = last(self.called(path))
+        help_ = f"list at least one value, or remove the key; `{key}: null` removes the values of a lower layer"
+        self.add("MLS011", f"`{key}` has no values", node, path, note=note, help=help_)
 
     def wrong_type(self, node: Node, wanted: str, path: str, instead: str = "") -> None:
         """A value of another type. `instead` says what to write if that is known."""

@@ -22,9 +22,6 @@ def data(maker: Maker, task: str) -> dict[str, Any]:
     strategy = maker.pick(UNIONS["Split"][1] if task != "forecasting" else ("temporal", "grouped"))
     sources = [_source(maker, name) for name in maker.some(("transactions", "profiles", "clicks"))]
     maker.declare("sources", *(source["name"] for source in sources))
-    for source in sources:
-        if (source.get("version") or {}).get("kind") in ("delta", "iceberg"):  # a version of a table of one format
-            source["version"] = {**source["version"], "kind": "lakefs"}
     files = [source for source in sources if source["uri"].startswith(("s3:", "gs:"))]
     for source in files:
         source["format"] = maker.pick(("parquet", "csv", "jsonl"))

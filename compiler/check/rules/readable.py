@@ -68,25 +68,15 @@ def _no_time(split: TemporalSplit, columns: tuple[Column, ...]) -> Iterator[Diag
 
 
 def _other_version(source: DataSource, version: PinnedVersion) -> Iterator[Diagnostic]:
+    """An error, if both are of tables. Files of a table may have the format of files, such as Parquet."""
     kind, format_ = version.kind, source.format
-    if kind.value in TABLES and format_ is not None and format_.value != kind.value:
-        what = f"write `format: {kind.value}` if the source is such a table"
-        if format_.value in TABLES:
-            what = f"write `kind: {format_.value}`, with the `id` of a version of that table"
+    if kind.value in TABLES and format_ is not None and format_.value in TABLES and format_.value != kind.value:
         yield finding(
             "MLS117",
             f"`{source.name.value}` is `{format_.value}`, and its version is one of `{kind.value}`",
             kind,
             others=((format_, "the format of the source"),),
             note="a training run that looks the version up in the source finds nothing, or other data",
-            help=f"{what}, or write `version: {{kind: as-of-run}}`",
-        )
-    elif kind.value == "delta" and not (version.id.value.isascii() and version.id.value.isdigit()):
-        yield finding(
-            "MLS117",
-            f"`{version.id.value}` is no version of a Delta table",
-            version.id,
-            others=((kind, "the versioning system"),),
-            note="a Delta table numbers its versions from 0, and a reader refuses anything else",
-            help="write the number of the version, such as `id: 42`, or write `version: {kind: as-of-run}`",
+            help=f"write `kind: {format_.value}`, with the `id` of a version of that table, or write "
+            "`version: {kind: as-of-run}`",
         )
