@@ -64,7 +64,7 @@ _EXTREMES = {
     "share": ("0.001%", "100%"),
     "chance": ("0.001%", "99.999%"),
     "memory": ("0Mi", "1k", "3.5T"),
-    "cores": ("0", "1m", "96"),
+    "cores": ("1m", "96"),
     "count": ("0", "1", "900B"),
     "positive-count": ("1", "900B"),
     "label-value": ("x" * 63, "0", "true"),
@@ -133,11 +133,13 @@ class Maker(Shape):
         """Whether more of the system's own metric is better."""
         self.seen = self.pick((None, None, None, *members("Constraints", "interpretability")))
         """What people must see of how models reach their answers."""
-        self.identity = self.pick((None, *_IDENTITIES))
         self.lenient = self.maybe(0.3)
         self.kubernetes = self.pick(members("Platform", "kubernetes"))
         self.orchestration = ("cronjob", "argo-workflows")[int(self.kubernetes[-1]) % 2]
         self.cloud = self.pick(self.declared["clouds"])
+        self.issuers = tuple(cataloged("clouds")[self.cloud].get("identities", _IDENTITIES))
+        """Whose identities pods can have."""
+        self.identity = self.pick((None, *(_IDENTITIES[name] for name in self.issuers)))
         self.users = self.pick((None, *members("PodSecurity", "users")))
         self.assigned = self.users == "cluster" or (self.users is None and self.cloud == "openshift")
         """Whether the cluster chooses the users of pods."""
@@ -236,13 +238,16 @@ class Maker(Shape):
         """Let names be used from now on."""
         self.declared.setdefault(collection, []).extend(names)
 
-    def accelerator(self, memory: str = "1Gi") -> str:
-        """One with so much memory that the cloud has, or one that the platform describes."""
+    def accelerator(self, memory: str = "1Gi", *, vendors: str = "") -> str:
+        """One with so much memory that the cloud has, or one that the platform describes. An image may be built for the
+        devices of one vendor.
+        """
         known = [
             name
             for name, entry in self.devices.items()
             if "price" in entry
             and self.cloud in entry["selectors"]
+            and entry.get("resource", "nvidia.com/gpu").startswith(vendors)
             and Memory.parse(entry["memory"]) >= Memory.parse(memory)
         ]
         if known and self.maybe(0.7):
@@ -272,6 +277,7 @@ class Maker(Shape):
         type_name = next(name for name in OBJECTS if members(name, "kind") == (kind,))
         mechanisms = members(type_name, "mechanism")
         by_account = self.account and (kind in _OF_TRAINING or not self.trains)
+        by_account = by_account and _OWNERS.get(kind, self.issuers[0]) in self.issuers
         return self.free(
             type_name,
             kind=kind,
@@ -313,11 +319,14 @@ class Maker(Shape):
 _OF_TRAINING = ("kafka", "tracking", "git")
 """What only training reaches: it has an account of its own, so that no service's stands for another identity."""
 
-_IDENTITIES = (
-    "arn:aws:iam::123456789012:role/models",
-    "models@example-ml.iam.gserviceaccount.com",
-    "8d3f1c2a-0b1e-4c5d-9a7f-112233445566",
-)
+_OWNERS = {"s3": "aws", "gcs": "google", "azure": "azure"}
+"""Whose identities open a store."""
+
+_IDENTITIES = {
+    "aws": "arn:aws:iam::123456789012:role/models",
+    "google": "models@example-ml.iam.gserviceaccount.com",
+    "azure": "8d3f1c2a-0b1e-4c5d-9a7f-112233445566",
+}
 
 
 def members(type_name: str, key: str) -> tuple[Any, ...]:

@@ -55,8 +55,8 @@ def _dims(maker: Maker) -> list[int] | None:
 def model(maker: Maker, setup: str, *, trained: bool, known: list[dict[str, Any]] | None) -> dict[str, Any]:
     """A model that is not a language model, chosen from the candidates that are known."""
     given = signature(maker, setup)
-    outputs = [tensor["name"] for tensor in given["outputs"]]
-    point = {"output": maker.pick(outputs), "threshold": 0.5} if trained and maker.maybe(0.5) else None
+    scores = [one["name"] for one in given["outputs"] if one.get("shape") in (None, [1])]
+    point = {"output": maker.pick(scores), "threshold": 0.5} if scores and trained and maker.maybe(0.5) else None
     return maker.free(
         "Model",
         approach=_approach(maker),
@@ -171,11 +171,11 @@ def language_model(maker: Maker, setup: str) -> dict[str, Any]:
         else None,
     )
     methods = _able(setup, "QUANTIZATIONS")
-    quantized = (
-        {"quantization": maker.free("Quantization", method=maker.pick(methods), bits=None, calibration=None)}
-        if methods and maker.maybe(0.3)
-        else None
-    )
+    quantized = None
+    if methods and maker.maybe(0.3):
+        method = maker.pick(methods)
+        bits = 4 if method == "modelopt" else None  # its 8 bits are those of newer devices
+        quantized = {"quantization": maker.free("Quantization", method=method, bits=bits, calibration=None)}
     return maker.free(
         "Model",
         approach=_approach(maker),

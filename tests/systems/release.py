@@ -29,7 +29,7 @@ def rollout(maker: Maker, objectives: Collection[str], *, labeled: bool) -> dict
     conditions = _conditions(maker, objectives) if maker.canaries else []
     if labeled and maker.canaries and maker.maybe(0.3):
         conditions.append(maker.free("Condition", metric="roc_auc", of=None, segment=None, min="0.6"))
-    waits = maker.pick(("45m", "2h")) if maker.waits else None
+    waits = maker.pick(("3h", "6h")) if maker.waits else None
     return maker.free("Rollout", stages=stages or None, rollbackWhen=conditions or None, progressDeadline=waits)
 
 
@@ -196,7 +196,7 @@ def _rules(maker: Maker, metric: str, bar: float, segment: str | None, *, bounde
     free = {"of": None, "segment": None, "versus": None, "margin": None, "minSamples": None}
     made = [maker.free("AlertRule", **free, metric="daily-cost", max=maker.pick(("90", "1000")))]
     if bounded:
-        made += [maker.free("AlertRule", **{**free, "of": maker.pick((None, SEGMENT))}, **maker.pick(_EXPORTED))]
+        made += [maker.free("AlertRule", **{**free, "of": maker.pick((None, segment))}, **maker.pick(_EXPORTED))]
         other = round(bar * 1.01, 4)  # two bounds with one bar would be one alert
         made += [_quality(maker, "AlertRule", metric, other, segment, "-0.02")] if maker.maybe(0.2) else []
     return [one for one in made if maker.maybe(0.6)]

@@ -69,7 +69,7 @@ def language_service(maker: Maker, server: Runtime, model: str, constraints: dic
     slowest = max(b for b in known["latency"]["buckets"] if b <= 200)
     arriving = {"mean": "2/s", "trough": "0.5/s", "peak": "4/s"}
     bounds |= {"latency": {"p95": _bound(slowest, "s")}, "throughput": arriving}
-    own, device = _said(maker, constraints, bounds), maker.accelerator("75Gi")
+    own, device = _said(maker, constraints, bounds), maker.accelerator("75Gi", vendors="nvidia.com/")
     task = maker.pick(_READING[server.setup != "sglang"]) if reads else "generation"
     answer = {"output": 256} if server.supports("llm.tokens.output") and not reads else {}
     usual = maker.free("UsualTokens", prompt=maker.pick((None, 700)), output=maker.pick((None, 64)) if answer else None)

@@ -105,7 +105,7 @@ def answers_every_host(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     model. Of two such routes, the older one gets everything, and the other service gets no requests at all.
 
     Bad:
-        serving: {endpoint: {hosts: null}}
+        serving: {endpoint: {timeout: 1s}}
     Good:
         serving: {endpoint: {hosts: [fraud.example.com]}}
     """
