@@ -37,7 +37,7 @@ data:
     - {name: price, dtype: float64, min: 0}
 features:
   materialization:
-    image: registry.example.com/churn/features:1
+    image: registry.example.com/churn/features@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
     tables: {uri: "s3://lake/features", access: lake}
     online: {type: redis, address: "redis.cache.svc:6379", access: cache}
   entities: [{name: customer, key: customer_id}]

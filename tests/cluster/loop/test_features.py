@@ -209,7 +209,7 @@ data:
     - {name: seats, dtype: int16, min: 1}
 features:
   materialization:
-    image: registry.example.com/churn/features:1
+    image: registry.example.com/churn/features@sha256:5c688690f8bacf667d4c2074af5ad0646ca328d7ab03eccf944a65b320171bdd
     tables: {uri: "s3://lake/features"}
     online: {type: redis, address: "redis:6379"}
   entities: [{name: customer, key: customer_id}]
