@@ -301,7 +301,7 @@ def started(made: Made, port: int, script: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def until(condition: Any, seconds: float = 20.0) -> Any:
+def until(condition: Any, seconds: float = 120.0) -> Any:
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:
         try:
