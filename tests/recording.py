@@ -156,7 +156,7 @@ class Running:
         return [json.loads(line) for path in paths for line in path.read_text().splitlines()]
 
 
-def wait(true: Callable[[], bool], why: str, seconds: float = 20) -> None:
+def wait(true: Callable[[], bool], why: str, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, why
