@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ...test_features import made
+from ...test_features import AMAZON, made
 from ..environments import environment
 
 REQUIREMENTS = Path(__file__).parent / "requirements" / "feast.txt"
@@ -78,8 +78,12 @@ ONLINE: dict[str, tuple[list[tuple[str, Any]], dict[str, Any]]] = {
          "sslmode": "require"},
     ),
     "dynamodb": (
-        [("features.materialization.online", {"type": "dynamodb", "region": "eu-central-1"}), ("access.cache", None)],
-        {"type": "dynamodb", "region": "eu-central-1"},
+        [
+            ("features.materialization.online", {"type": "dynamodb", "region": "eu-central-1"}),
+            ("access.lake", {**AMAZON, "endpoint": "https://bucket.vpce-1.s3.eu-central-1.vpce.amazonaws.com"}),
+            ("access.cache", None),
+        ],
+        {"type": "dynamodb", "region": "eu-central-1", "endpoint_url": "https://dynamodb.eu-central-1.amazonaws.com"},
     ),
 }  # fmt: skip
 
