@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -125,7 +126,7 @@ _COMMON = (
         metavar="FILE",
         envvar="MLSPEC_PLATFORM",
         show_envvar=True,
-        callback=lambda _, __, value: _there(value),
+        callback=lambda _, __, value: _existing(value),
         help="The only platform file, instead of those next to the spec and above it.",
     ),
     click.option(
@@ -138,10 +139,8 @@ _COMMON = (
 )
 
 
-def _there(path: str | None) -> str | None:
+def _existing(path: str | None) -> str | None:
     """A platform file that exists: without it, all that follows would be about the defaults."""
-    import os
-
     from .compiler.words import escaped
 
     if path is not None and not os.path.exists(path):

@@ -271,7 +271,7 @@ def named(words: list[str]) -> tuple[click.Command, list[str]]:
 
 @EACH
 def test_every_command_line_is_understood(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlspec.options._there", lambda path: path)  # a page may write the file in the line before
+    monkeypatch.setattr("mlspec.options._existing", lambda path: path)  # a page may write the file in the line before
     for line in spoken(page):
         for words in commands(line, "mlspec"):
             try:

@@ -116,13 +116,13 @@ def test_trap_what_is_lost_of_a_sample_is_a_small_share_of_all_requests(tmp_path
 @pytest.mark.slow
 def test_trap_connections_that_cannot_be_read_are_no_losses(tmp_path: Path) -> None:
     """A gateway with HTTP/2 sends everything on one connection. It is counted once, and no request is."""
-    unread, lossy, name = (
-        rule("CaptureUnread"),
-        rule("CaptureLossy"),
-        f"mlspec_recorder_unread_connections_total{{{RECORDER}}}",
-    )
+    unread, lossy = rule("CaptureUnread"), rule("CaptureLossy")
+    name = f"mlspec_recorder_unread_connections_total{{{RECORDER}}}"
     assert (unread["labels"]["severity"], unread["labels"]["failure"]) == ("ticket", "loop")
-    told = "fraud-scorer: 1 connections of the last day could not be read, so none of their predictions is recorded"
+    told = (
+        "fraud-scorer: the recorder could not read 1 of the connections of the last day, so their predictions are not "
+        "recorded"
+    )
     quiet = dict.fromkeys(recorded(), "0x60")
     cases: Cases = (
         ({**quiet, name: "0x9 1x50"}, 10, told),

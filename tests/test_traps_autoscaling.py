@@ -315,3 +315,23 @@ def test_without_a_provider_nothing_scales(tmp_path: Path) -> None:
     changes = {"platform__autoscaling__provider": "none", "constraints__throughput": {"mean": "20/s"}}
     of = emitted(tmp_path, **changes)
     assert of.all("ScaledObject") == of.all("HorizontalPodAutoscaler") == []
+
+
+# The last of the requests that are in flight waits for (target - slots) / slots requests, each of 9 ms. In a queue, it
+# waits for all before it. With 4 slots and a bound of 100 ms, that is up to 4 + 44 requests in flight, or 44 queued.
+@pytest.mark.parametrize(
+    ("signal", "target", "warned"),
+    [("in-flight", 48, False), ("in-flight", 49, True), ("queue", 44, False), ("queue", 45, True)],
+)
+def test_trap_a_target_that_is_reached_when_requests_already_wait_too_long(
+    tmp_path: Path, signal: str, target: int, warned: bool
+) -> None:
+    replicas = {"signal": signal, "target": target}
+    made = spec("triton", serving__serviceTime={"mean": "9ms", "at": 4}, serving__replicas=replicas)
+    made["constraints"]["latency"] = {"p99": "100ms"}
+    found = [one for one in compiled(tmp_path, made).diagnostics if one.id == "MLS425"]
+    assert [one.help for one in found] == (
+        [f"remove it, and mlspec derives a target, or write `target: {48 if signal == 'in-flight' else 44}` or less"]
+        if warned
+        else []
+    )

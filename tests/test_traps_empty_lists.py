@@ -1,4 +1,4 @@
-"""The traps of empty lists: `[]` where a list that is not there means everything, or what mlspec chooses."""
+"""The traps of nothing: `[]` where a list that is not there means everything or what mlspec chooses, and no items."""
 
 from __future__ import annotations
 
@@ -32,3 +32,21 @@ def test_trap_a_list_means_the_opposite_of_what_it_says() -> None:
 def test_trap_an_empty_list_was_the_default(tmp_path: Path, path: str) -> None:
     found = refused(tmp_path, "triton", **{path.replace(".", "__"): []})
     assert found == [f"MLS011: `{path.rpartition('.')[2]}` has no values"]
+
+
+AMOUNTS = ("BatchConstraints.items", "Constraints.items", "Knowledge.tokens", "KnownInputs.count", "Training.tokens")
+
+
+@pytest.mark.parametrize("name", AMOUNTS)
+def test_trap_no_items_at_all_were_an_amount(name: str) -> None:
+    """Nothing was planned for them, and no rule said that nothing would happen."""
+    kind, _, key = name.partition(".")
+    made = LANGUAGE.types[kind]
+    assert isinstance(made, ObjectType)
+    (field,) = [one for one in made.fields if one.key == key]
+    assert field.kind.scalar == "positive-count"
+
+
+def test_trap_a_run_of_no_items_was_accepted(tmp_path: Path) -> None:
+    found = refused(tmp_path, "triton", constraints__items=0)
+    assert [one.partition(":")[0] for one in found] == ["MLS006"]

@@ -223,11 +223,15 @@ def _shared(mine: Writer, other: Writer, names: tuple[str, str], name: str, with
         one.at,
         (other.place or two.at, f"where {them} {two.does.partition(' ')[0]}"),
         _CAPTURED.format(what) if captured else _REPLACED,
-        "rename one of the systems or one of the environments: the keys of the online store have the same names, too"
-        if one.does == two.does == FEATURES[0]
-        else f"write `{one.key}: {_quoted(_next_to(one.uri, two.uri, name))}` under `{one.under}`{within}",
+        _way_out(one, two, name, within),
         (),
     )
+
+
+def _way_out(one: FolderClaim, two: FolderClaim, name: str, within: str) -> str:
+    if one.does == two.does == FEATURES[0]:
+        return "rename one of the systems or environments: the keys of the online store have these names, too"
+    return f"write `{one.key}: {_quoted(_next_to(one.uri, two.uri, name))}` under `{one.under}`{within}"
 
 
 def _names(mine: Writer, other: Writer) -> tuple[str, str]:

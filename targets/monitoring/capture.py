@@ -23,7 +23,7 @@ __all__ = ["groups"]
 
 LIMIT = fixed(0.01, "more losses than that can move a metric by as much as its alerts look for")
 WINDOW = fixed("15m", "three times as long as a file stays open")
-UNREAD = fixed("1d", "long enough for a person to see the ticket; a single stray connection closes it again")
+UNREAD = fixed("1d", "long enough for a person to see the ticket, which closes after a single stray connection")
 MEANT = fixed("not-sampled|failed", "what the recorder leaves out on purpose")
 
 ALONE = {
@@ -123,10 +123,10 @@ def _unread(service: ServicePlan) -> Alert:
         "CaptureUnread",
         "ticket",
         "loop",
-        text("sum(({series} - {series} offset {day} >= 0) or {series}) > 0", series=series, day=UNREAD),
+        text("sum(\n  ({series} - {series} offset {day} >= 0)\n  or {series}\n) > 0", series=series, day=UNREAD),
         text(
-            "{service}: {{{{ $value }}}} connections of the last day could not be read, so none of their predictions "
-            "is recorded",
+            "{service}: the recorder could not read {{{{ $value }}}} of the connections of the last day, so their "
+            "predictions are not recorded",
             service=service.name,
         ),
         action=fixed(

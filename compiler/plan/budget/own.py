@@ -31,7 +31,7 @@ class Own(Record):
     origin: Because[str]
     """The value in the spec that it exists because of."""
     scheduled: bool = False
-    """Whether it is a job; a process always runs."""
+    """Whether it is the job of the feature store; a process always runs."""
 
 
 def own(plan: Plan) -> Iterator[Own]:

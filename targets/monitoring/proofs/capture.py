@@ -17,6 +17,9 @@ __all__ = ["absent", "lossy", "unread"]
 RATE = 600.0
 """Requests per minute."""
 
+HOUR = 60
+"""Minutes."""
+
 WINDOW = 15
 
 
@@ -91,9 +94,6 @@ def unread(service: ServicePlan, alert: Alert) -> Alert:
         return {name: gauge([(length(flows), 0)])}
 
     return proven(alert, scenes, healthy)
-
-
-HOUR = 60
 
 
 def _hourly(name: str, series: Series, checks: tuple[Check, ...]) -> Scene:

@@ -11,7 +11,7 @@ from ...system import Column, DataSource, MLSystem, PinnedVersion, TemporalSplit
 from ..folders import TABLES
 from ..lint import rule
 
-__all__ = ["used_as_something_else"]
+__all__ = ["data_of_another_kind"]
 
 TIMELESS = ("string", "category", "bool")
 """Types of columns that have no place on a line of time. Numbers have one, such as the seconds since 1970."""
@@ -26,7 +26,7 @@ TIMELESS = ("string", "category", "bool")
     "data.sources.*.format",
     "data.sources.*.version",
 )
-def used_as_something_else(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
+def data_of_another_kind(system: MLSystem, _: Plan) -> Iterator[Diagnostic]:
     """Data that a run cannot use as the spec says: a split by time without times, or a version of another table format.
 
     Why: texts have no order in time, so the split fails, or its test rows are those of the last names in the alphabet.
