@@ -158,7 +158,7 @@ def test_trap_two_joined_names_are_one_project_of_feast(tmp_path: Path) -> None:
     assert found.id == "MLS754"
     assert found.message.endswith("both keep their features in `s3://lake/features/churn_eu_test`")
     assert found.help is not None
-    assert found.help.startswith("rename one of the systems or one of the environments: ")
+    assert found.help.startswith("rename one of the systems or environments: ")
     assert mlspec.collisions([system("churn", "eu-test"), system("churn-eu", "production")]) == ()
 
 
