@@ -80,8 +80,8 @@ def bound(match: Because[str], model: Because[str]) -> Because[str]:
 
 
 CLOSED = {")": "(", "]": "[", "}": "{"}
-STRINGS = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|`[^`]*`|#[^\n]*")
-"""Strings and comments of PromQL (prometheus.io, querying basics)."""
+LITERALS = re.compile(r"\"(?:[^\"\\\n]|\\.)*(\"?)|'(?:[^'\\\n]|\\.)*('?)|`[^`]*(`?)|#[^\n]*")
+"""Strings and comments of PromQL (prometheus.io, querying basics). A group has the quote that ends a string, if any."""
 
 
 def broken(query: str) -> str:
@@ -90,7 +90,7 @@ def broken(query: str) -> str:
     It finds unbalanced brackets and strings, ranges that no function takes, and the variables of dashboards. Only a
     Prometheus finds the rest.
     """
-    bare = STRINGS.sub("0", query)
+    bare = LITERALS.sub(_without_content, query)
     if "$" in bare:
         return "has a variable of a dashboard, which Prometheus does not know"
     if any(quote in bare for quote in "\"'`"):
@@ -106,6 +106,11 @@ def broken(query: str) -> str:
     if not bare.strip():
         return "is empty"
     return "returns a range, not a vector" if bare.rstrip().endswith("]") else ""
+
+
+def _without_content(literal: re.Match[str]) -> str:
+    """A number in place of a string or a comment. A string without an end leaves its quote."""
+    return "0" if literal.lastindex is None or literal[literal.lastindex] else literal[0][0]
 
 
 def span(length: Duration, times: float = 1, least: int = 1) -> str:

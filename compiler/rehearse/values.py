@@ -14,7 +14,7 @@ from ..scenes.notation import Series
 
 __all__ = ["asked", "read", "single"]
 
-_GOT = re.compile(r'^ +expr: ("(?:[^"\\]|\\.)*"), time: (\S+),\n +exp: .*\n +got: (.*)$', re.MULTILINE)
+_GOT = re.compile(r'^ +expr: ("(?:[^"\\\n]|\\.)*"), time: (\S+),\n +exp: .*\n +got: (.*)$', re.MULTILINE)
 
 _PART = re.compile(r"(?<![0-9])([0-9]+)(ms|d|h|m|s|w)")
 

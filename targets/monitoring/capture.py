@@ -46,12 +46,13 @@ def groups(service: ServicePlan) -> Iterator[Because[Body]]:
 
 
 def _series(service: ServicePlan, name: str, more: str = "", **parts: Because[str]) -> Because[str]:
+    assert service.recorder is not None
     return promql(
         f'mlspec_recorder_{name}{{{{job="{{namespace}}/{{monitor}}"{more}}}}}',
         namespace=service.scope.namespace,
         monitor=service.named("capture"),
         **parts,
-    )
+    ).also(service.recorder.part.by)
 
 
 def _lossy(service: ServicePlan) -> Alert:

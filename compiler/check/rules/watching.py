@@ -171,7 +171,7 @@ def _not_computed(system: MLSystem, process: MeasuringPlan, bound: Condition | A
 def _wrong_cutoff(metric: Because[str]) -> Iterator[Diagnostic]:
     """A quantile or a number of ranks that is missing, or that cannot be one."""
     base, _, given = metric.value.partition("@")
-    if base == "pinball_loss" and not re.fullmatch(r"0?\.[0-9]*[1-9][0-9]*", given):
+    if base == "pinball_loss" and not re.fullmatch(r"0?\.0*[1-9][0-9]*", given):
         what, example = "a quantile between 0 and 1", "pinball_loss@0.9"
     elif base in QUERIES and given and not re.fullmatch(r"[1-9][0-9]*", given):
         what, example = "a number of ranks", f"{base}@10"
