@@ -35,8 +35,8 @@ exhaustive: setup  ## run the tests that try many values, or simulate for long
 attack: setup  ## attack everything that mlspec reads, in tens of thousands of ways; prints a table (SCALE=0.05 for a try)
 	python -m tests.attack --scale $(SCALE)
 
-leaves: setup  ## change every value of every example, instead of each field in one of them, and see what changes
-	MLSPEC_EVERY_LEAF=1 $(PYTEST) tests/test_metamorphic.py
+leaves: setup  ## change every value and misspell every word of all examples, instead of each field in one of them
+	MLSPEC_EVERY_LEAF=1 $(PYTEST) tests/test_metamorphic.py tests/test_misspelled.py
 
 cases: setup  ## compare what mlspec does with each spec in a folder, CASES, with what is expected of it
 	python -m tests.cases $(CASES)
