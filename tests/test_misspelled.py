@@ -123,9 +123,9 @@ def tried_in(kind: tuple[str, ...]) -> Path:
 
 def chosen(example: Path) -> list[Leaf]:
     """All words, or one of each kind whose turn it is here."""
-    return (
-        words(example) if EVERY_LEAF else [word for kind, word in kinds(example).items() if tried_in(kind) == example]
-    )
+    if EVERY_LEAF:
+        return words(example)
+    return [word for kind, word in kinds(example).items() if tried_in(kind) == example]
 
 
 def test_each_kind_of_word_is_tried() -> None:
