@@ -94,7 +94,7 @@ def asked(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
     python = environment("loop-feast", REQUIREMENTS) / "bin" / "python"
     secrets = {"REDIS_PASSWORD": "s3cret", "POSTGRES_USER": "me", "POSTGRES_PASSWORD": "s3cret"}
     return subprocess.run(
-        [str(python), "-W", "ignore", "-c", LOADED, str(file)], capture_output=True, text=True, check=False,
+        [str(python), "-O", "-W", "ignore", "-c", LOADED, str(file)], capture_output=True, text=True, check=False,
         timeout=110, env={**os.environ, **secrets},
     )  # fmt: skip
 
