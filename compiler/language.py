@@ -103,7 +103,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "metric": ('metric', 'required', ('scalar', 'metric', 'metrics'), None, ''),
         "between": ('between', 'required', ('scalar', 'identifier', 'columns'), None, ''),
         "maxGap": ('max_gap', 'required', ('scalar', 'measure', ''), None, ''),
-        "minSamples": ('min_samples', 'optional', ('scalar', 'count', ''), None, ''),
+        "minSamples": ('min_samples', 'optional', ('scalar', 'positive-count', ''), None, ''),
     },
     "S3Access": {
         "serviceAccount": ('service_account', 'optional', ('scalar', 'object-name', ''), None, ''),
@@ -255,7 +255,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "Values": {
         "oneOf": ('one_of', 'list', ('list', ('scalar', 'text', ''), ''), None, ''),
-        "max": ('max', 'optional', ('scalar', 'count', ''), None, ''),
+        "max": ('max', 'optional', ('scalar', 'positive-count', ''), None, ''),
     },
     "Labels": {
         "column": ('column', 'required', ('scalar', 'identifier', 'columns'), None, ''),
@@ -771,7 +771,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     },
     "Evaluation": {
         "primary": ('primary', 'required', ('scalar', 'metric', 'metrics'), None, ''),
-        "minSamples": ('min_samples', 'optional', ('scalar', 'count', ''), None, ''),
+        "minSamples": ('min_samples', 'optional', ('scalar', 'positive-count', ''), None, ''),
         "gates": ('gates', 'list', ('list', ('object', 'Condition'), ''), None, ''),
         "segments": ('segments', 'list', ('list', ('scalar', 'identifier', 'columns'), ''), None, ''),
         "testSet": ('test_set', 'optional', ('object', 'FixedTestSet'), None, ''),
@@ -784,7 +784,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "max": ('max', 'optional', ('scalar', 'measure', ''), None, ''),
         "versus": ('versus', 'optional', ('scalar', 'rival', 'rivals'), None, ''),
         "margin": ('margin', 'optional', ('scalar', 'margin', ''), None, ''),
-        "minSamples": ('min_samples', 'optional', ('scalar', 'count', ''), None, ''),
+        "minSamples": ('min_samples', 'optional', ('scalar', 'positive-count', ''), None, ''),
     },
     "FixedTestSet": {
         "uri": ('uri', 'required', ('scalar', 'uri', ''), None, ''),
@@ -1210,7 +1210,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "features": ('features', 'optional', ('object', 'DriftMethod'), None, ''),
         "prediction": ('prediction', 'optional', ('object', 'DriftMethod'), None, ''),
         "columns": ('columns', 'map', ('map', ('object', 'DriftMethod'), 'identifier', 'columns'), None, ''),
-        "minSamples": ('min_samples', 'optional', ('scalar', 'count', ''), None, ''),
+        "minSamples": ('min_samples', 'optional', ('scalar', 'positive-count', ''), None, ''),
         "bins": ('bins', 'default', ('integer', 2, 1000), '10', 'deciles of the reference'),
         "falseAlarms": ('false_alarms', 'default', ('scalar', 'chance', ''), '1%', 'with one window per day, one false alarm every three months'),
     },
@@ -1226,7 +1226,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "max": ('max', 'optional', ('scalar', 'measure', ''), None, ''),
         "versus": ('versus', 'optional', ('scalar', 'rival', 'rivals'), None, ''),
         "margin": ('margin', 'optional', ('scalar', 'margin', ''), None, ''),
-        "minSamples": ('min_samples', 'optional', ('scalar', 'count', ''), None, ''),
+        "minSamples": ('min_samples', 'optional', ('scalar', 'positive-count', ''), None, ''),
         "for": ('for_', 'default', ('scalar', 'duration', ''), '15m', 'longer than a restart of Prometheus'),
         "severity": ('severity', 'default', ('enum', ('page', 'ticket')), 'ticket', "only users' pain is worth a page"),
         "action": ('action', 'optional', ('scalar', 'text', ''), None, ''),
@@ -1280,7 +1280,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
     "Diagnosis": {
         "onDataFault": ('on_data_fault', 'default', ('enum', ('stop', 'continue')), 'stop', 'a model trained on bad data is bad'),
         "onFeatureChange": ('on_feature_change', 'default', ('enum', ('stop', 'continue')), 'stop', 'fix the cause instead of retraining around it'),
-        "minNewLabels": ('min_new_labels', 'optional', ('scalar', 'count', ''), None, ''),
+        "minNewLabels": ('min_new_labels', 'optional', ('scalar', 'positive-count', ''), None, ''),
     },
     "Decay": {
         "loss": ('loss', 'required', ('number', 0, None, True, False), None, ''),
@@ -1314,7 +1314,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "max": ('max', 'optional', ('scalar', 'measure', ''), None, ''),
         "versus": ('versus', 'optional', ('scalar', 'rival', 'rivals'), None, ''),
         "margin": ('margin', 'optional', ('scalar', 'margin', ''), None, ''),
-        "minSamples": ('min_samples', 'optional', ('scalar', 'count', ''), None, ''),
+        "minSamples": ('min_samples', 'optional', ('scalar', 'positive-count', ''), None, ''),
         "by": ('by', 'required', ('scalar', 'date', ''), None, ''),
     },
     "RecordedTest": {

@@ -92,7 +92,7 @@ class Values(Section):
     """The values that a low-cardinality column may hold."""
 
     one_of: list[Text] = listed("The allowed values.")
-    max: Count | None = optional("The maximum number of distinct values, which bounds monitoring cardinality.")
+    max: PositiveCount | None = optional("The maximum number of distinct values, which bounds monitoring cardinality.")
 
 
 class Column(Section):

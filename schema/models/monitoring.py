@@ -10,7 +10,6 @@ from .base import (
     Chance,
     ColumnName,
     Cores,
-    Count,
     Cron,
     DataKey,
     Duration,
@@ -22,6 +21,7 @@ from .base import (
     Interval,
     Name,
     ObjectName,
+    PositiveCount,
     PositiveDuration,
     RepositoryPath,
     Section,
@@ -92,7 +92,7 @@ class Drift(Section):
     features: DriftMethod | None = optional("How features are compared.")
     prediction: DriftMethod | None = optional("How predictions are compared.")
     columns: dict[ColumnName, DriftMethod] = mapped("Per-column overrides.")
-    min_samples: Count | None = optional("The minimum sample size for a verdict.")
+    min_samples: PositiveCount | None = optional("The minimum sample size for a verdict.")
     bins: int = default(10, "The number of bins for numeric columns.", "deciles of the reference", ge=2, le=1000)
     false_alarms: Chance = default(
         "1%",
@@ -257,7 +257,7 @@ class Diagnosis(Section):
     on_feature_change: Literal["stop", "continue"] = default(
         "stop", "What to do if a feature changed.", "fix the cause instead of retraining around it"
     )
-    min_new_labels: Count | None = optional(
+    min_new_labels: PositiveCount | None = optional(
         "The minimum number of new labels that justifies a training run: those of captured predictions that were "
         "completed since the live version was trained."
     )

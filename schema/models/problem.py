@@ -8,7 +8,6 @@ from .base import (
     AcceleratorName,
     Ascending,
     Budget,
-    Count,
     Date,
     Duration,
     LabelKey,
@@ -165,7 +164,7 @@ class FairnessBound(Section):
         "The largest acceptable difference between any two groups, in the metric's own unit. A model passes if the "
         "difference is no larger, with 95% confidence."
     )
-    min_samples: Count | None = optional(
+    min_samples: PositiveCount | None = optional(
         "The minimum sample size of each group. Fewer samples give no verdict, and no verdict is not a pass."
     )
 
@@ -206,7 +205,7 @@ class Condition(Section):
         "How much better than the baseline the value must be (negative: how much worse it may be), absolute or as a "
         "percentage of the baseline's value."
     )
-    min_samples: Count | None = optional(
+    min_samples: PositiveCount | None = optional(
         "The minimum sample size. Fewer samples give no verdict, and no verdict is not a pass."
     )
 

@@ -11,7 +11,6 @@ from .base import (
     AlgorithmName,
     Ascending,
     Cores,
-    Count,
     Cron,
     Date,
     Digest,
@@ -343,7 +342,7 @@ class Evaluation(Section):
     """The requirements that a model must meet before it goes live."""
 
     primary: Metric = required("The metric used to compare models.")
-    min_samples: Count | None = optional(
+    min_samples: PositiveCount | None = optional(
         "The minimum number of test rows. Fewer rows give no verdict, and no verdict is not a pass."
     )
     gates: list[Condition] = listed("The gates; a model must pass all of them to be registered.")
