@@ -22,7 +22,7 @@ from ..environments import environment
 REQUIREMENTS = Path(__file__).parent / "requirements" / "feast.txt"
 
 FASTER = {"PYTHONOPTIMIZE": "1"}
-"""Feast has typeguard compile its functions anew in each process, for five seconds, unless Python omits assertions."""
+"""Feast has typeguard recompile its functions in each process, for five seconds, unless Python omits assertions."""
 
 ASK = """
 import json, sys
