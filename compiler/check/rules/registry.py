@@ -168,6 +168,7 @@ RULES: tuple[Rule, ...] = (
     disk.too_little_disk,
     sharing.more_than_its_share,
     command_lines.only_a_shell_could_run,
+    slices.idle_accelerators,
     containers.beyond_any_machine,
     memory.little_memory,
     memory.too_little_memory,

@@ -1,4 +1,4 @@
-"""The rule on slices of accelerators: several slices are not one larger accelerator."""
+"""The rules on several accelerators for one pod: slices are not one device, and not every server uses all of them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
+from ...plan.accelerators import called
 from ...system import AcceleratorRequest, MLSystem
 from ..lint import rule
 
-__all__ = ["several_slices"]
+__all__ = ["idle_accelerators", "several_slices"]
 
 
 @rule(
@@ -51,3 +52,45 @@ def _asked(plan: Plan) -> Iterator[AcceleratorRequest]:
     asked += [service.part.resources.accelerator for service in plan.batch.values()]
     asked += [plan.training.part.resources.accelerator] if plan.training is not None else []
     yield from (one for one in asked if one is not None)
+
+
+@rule("MLS446", "warning", "services.*.resources.accelerator.count")
+def idle_accelerators(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
+    """Accelerators that the server does not use.
+
+    Why: TensorFlow Serving runs the graph as it was saved. Unless the graph itself names several devices, TensorFlow
+    computes on the first one. It takes the memory of the others, too, but they stay idle, in every replica, and each
+    costs as much as the one that works (tensorflow/serving#311).
+
+    Bad:
+        release:
+          artifact:
+            uri: hf://example/fraud-scorer
+            format: savedmodel
+            digest: 0e9e39f249a16976918f6564b8830bc894c89659
+        constraints: {latency: {p99: 121.44ms}}
+        serving: {runtime: tensorflow-serving, resources: {accelerator: {type: l4, count: 2}}}
+    Good:
+        release:
+          artifact:
+            uri: hf://example/fraud-scorer
+            format: savedmodel
+            digest: 0e9e39f249a16976918f6564b8830bc894c89659
+        constraints: {latency: {p99: 121.44ms}}
+        serving: {runtime: tensorflow-serving, resources: {accelerator: {type: l4}}}
+    """
+    known = plan.platform.accelerators
+    for service in plan.online.values():
+        devices, runtime = service.devices, service.runtime
+        if devices is None or runtime.every_accelerator.value or known[devices.type.value].slice.value:
+            continue
+        if devices.count.value > 1:
+            yield finding(
+                "MLS446",
+                f"`{service.runtime_name.value}` computes on one accelerator, but each replica has "
+                f"{called(devices.count.value, devices.type.value)}",
+                devices.count,
+                others=((service.runtime_name, "the runtime"),),
+                note="unless the model itself names several devices, the others are idle, and cost as much",
+                help="remove `count`, and add replicas to serve more requests",
+            )
