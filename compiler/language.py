@@ -841,7 +841,7 @@ OBJECTS: dict[str, dict[str, Entry]] = {
         "formats": ('formats', 'list', ('list', ('enum', ('onnx', 'tensorrt', 'torchscript', 'python', 'openvino', 'savedmodel', 'safetensors', 'sklearn', 'xgboost', 'lightgbm', 'catboost', 'mlflow', 'mar', 'custom')), ''), None, ''),
         "usualFor": ('usual_for', 'list', ('list', ('enum', ('onnx', 'tensorrt', 'torchscript', 'python', 'openvino', 'savedmodel', 'safetensors', 'sklearn', 'xgboost', 'lightgbm', 'catboost', 'mlflow', 'mar', 'custom')), ''), None, ''),
         "needsAccelerator": ('needs_accelerator', 'default', ('bool',), 'false', 'most runtimes run on CPUs'),
-        "everyAccelerator": ('every_accelerator', 'default', ('bool',), 'true', 'most runtimes do, or your own code decides'),
+        "severalAccelerators": ('several_accelerators', 'default', ('enum', ('together', 'each', 'first')), 'together', 'servers of language models divide the model among them, and your own code decides'),
         "cpuBound": ('cpu_bound', 'default', ('bool',), 'true', 'true without an accelerator'),
         "command": ('command', 'list', ('list', ('scalar', 'text', ''), ''), None, ''),
         "args": ('args', 'list', ('list', ('scalar', 'text', ''), ''), None, ''),

@@ -1361,7 +1361,7 @@ class Resources(Part):
 class Runtime(Part):
     """One serving runtime."""
 
-    __slots__ = fields = ("setup", "support", "notice", "successors", "build", "image", "accelerated_image", "image_size", "start_time", "least_startup", "user", "formats", "usual_for", "needs_accelerator", "every_accelerator", "cpu_bound", "command", "args", "env", "thread_variables", "model_path", "writable", "scratch", "unpacks", "device_memory", "shared_memory", "bodies", "capture", "writable_root", "ports", "routes", "probes", "drain", "metrics", "grpc_metrics", "worker_queues", "features", "cpu", "memory", "worker_memory", "worker_batches", "checked", "source",)
+    __slots__ = fields = ("setup", "support", "notice", "successors", "build", "image", "accelerated_image", "image_size", "start_time", "least_startup", "user", "formats", "usual_for", "needs_accelerator", "several_accelerators", "cpu_bound", "command", "args", "env", "thread_variables", "model_path", "writable", "scratch", "unpacks", "device_memory", "shared_memory", "bodies", "capture", "writable_root", "ports", "routes", "probes", "drain", "metrics", "grpc_metrics", "worker_queues", "features", "cpu", "memory", "worker_memory", "worker_batches", "checked", "source",)
 
     setup: Because[Literal['triton', 'tensorflow-serving', 'vllm', 'sglang', 'tgi', 'mlserver', 'torchserve', 'none']]
     support: Because[Literal['active', 'maintenance', 'ended']]
@@ -1377,7 +1377,7 @@ class Runtime(Part):
     formats: tuple[Because[Literal['onnx', 'tensorrt', 'torchscript', 'python', 'openvino', 'savedmodel', 'safetensors', 'sklearn', 'xgboost', 'lightgbm', 'catboost', 'mlflow', 'mar', 'custom']], ...]
     usual_for: tuple[Because[Literal['onnx', 'tensorrt', 'torchscript', 'python', 'openvino', 'savedmodel', 'safetensors', 'sklearn', 'xgboost', 'lightgbm', 'catboost', 'mlflow', 'mar', 'custom']], ...]
     needs_accelerator: Because[bool]
-    every_accelerator: Because[bool]
+    several_accelerators: Because[Literal['together', 'each', 'first']]
     cpu_bound: Because[bool]
     command: tuple[Because[str], ...]
     args: tuple[Because[str], ...]

@@ -252,10 +252,11 @@ class Runtime(Section):
     formats: list[Format] = listed("The model formats it can load.")
     usual_for: list[Format] = listed("The model formats it is the default runtime for.")
     needs_accelerator: bool = default(False, "Whether it requires an accelerator.", "most runtimes run on CPUs")
-    every_accelerator: bool = default(
-        True,
-        "Whether a replica computes on every accelerator of its pod.",
-        "most runtimes do, or your own code decides",
+    several_accelerators: Literal["together", "each", "first"] = default(
+        "together",
+        "How it uses several accelerators of a pod: all `together` for a request, `each` for requests of its own, or "
+        "only the `first`.",
+        "servers of language models divide the model among them, and your own code decides",
     )
     cpu_bound: bool = default(True, "Whether each request in flight keeps a core busy.", "true without an accelerator")
     command: list[Text] = listed("The command, if the image's own entry point is not suitable.")

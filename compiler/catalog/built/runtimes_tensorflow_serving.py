@@ -17,7 +17,7 @@ WRITTEN: dict[str, object] = {
   (8, 0, 8, 8, 'usualFor', True): (8, 10, 8, 22, (
    (8, 11, 8, 21, 'savedmodel', True),
   )),
-  (9, 0, 9, 16, 'everyAccelerator', True): (9, 18, 9, 23, 'false', True),
+  (9, 0, 9, 19, 'severalAccelerators', True): (9, 21, 9, 26, 'first', True),
   (10, 0, 10, 8, 'cpuBound', True): (10, 10, 10, 14, 'true', True),
   (11, 0, 11, 7, 'command', True): (11, 9, 11, 34, (
    (11, 10, 11, 33, 'tensorflow_model_server', True),

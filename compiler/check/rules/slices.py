@@ -8,6 +8,8 @@ from ...diagnostics import Diagnostic
 from ...finding import finding
 from ...plan import Plan
 from ...plan.accelerators import called
+from ...plan.choose import count
+from ...plan.service import ServicePlan
 from ...system import AcceleratorRequest, MLSystem
 from ..lint import rule
 
@@ -54,13 +56,18 @@ def _asked(plan: Plan) -> Iterator[AcceleratorRequest]:
     yield from (one for one in asked if one is not None)
 
 
-@rule("MLS446", "warning", "services.*.resources.accelerator.count")
+@rule(
+    "MLS446",
+    "warning",
+    "services.*.resources.accelerator.count",
+    "services.*.serviceTime.at",
+)
 def idle_accelerators(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
-    """Accelerators that the server does not use.
+    """Accelerators that are idle in every replica.
 
-    Why: TensorFlow Serving runs the graph as it was saved. Unless the graph itself names several devices, TensorFlow
-    computes on the first one. It takes the memory of the others, too, but they stay idle, in every replica, and each
-    costs as much as the one that works (tensorflow/serving#311).
+    Why: TensorFlow Serving runs the graph as it was saved, and unless the graph names several devices, TensorFlow
+    computes on the first one (tensorflow/serving#311). Triton and TorchServe run a request on one device, so a plan
+    that counts on fewer requests at once than a replica has devices pays for devices that it does not count on.
 
     Bad:
         release:
@@ -81,16 +88,35 @@ def idle_accelerators(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """
     known = plan.platform.accelerators
     for service in plan.online.values():
-        devices, runtime = service.devices, service.runtime
-        if devices is None or runtime.every_accelerator.value or known[devices.type.value].slice.value:
+        asked, how = service.devices, service.runtime.several_accelerators.value
+        if asked is None or known[asked.type.value].slice.value:
             continue
-        if devices.count.value > 1:
-            yield finding(
-                "MLS446",
-                f"`{service.runtime_name.value}` computes on one accelerator, but each replica has "
-                f"{called(devices.count.value, devices.type.value)}",
-                devices.count,
-                others=((service.runtime_name, "the runtime"),),
-                note="unless the model itself names several devices, the others are idle, and cost as much",
-                help="remove `count`, and add replicas to serve more requests",
-            )
+        if how == "first" and asked.count.value > 1:
+            yield _first(service, asked)
+        elif how == "each" and asked.count.value > service.slots.value:
+            yield _each(service, asked)
+
+
+def _first(service: ServicePlan, asked: AcceleratorRequest) -> Diagnostic:
+    have = called(asked.count.value, asked.type.value)
+    return finding(
+        "MLS446",
+        f"`{service.runtime_name.value}` computes on one accelerator, but each replica has {have}",
+        asked.count,
+        others=((service.runtime_name, "the runtime"),),
+        note="unless the model itself names several devices, the others are idle, and cost as much",
+        help="remove `count`, and add replicas to serve more requests",
+    )
+
+
+def _each(service: ServicePlan, asked: AcceleratorRequest) -> Diagnostic:
+    requests, have = count(service.slots.value, "request"), called(asked.count.value, asked.type.value)
+    return finding(
+        "MLS446",
+        f"the plan counts on {requests} at once in each replica, which has {have}",
+        asked.count,
+        others=((service.runtime_name, "runs a request on one of them"), (service.slots, "the requests at once")),
+        note="the accelerators without a request are idle, and cost as much",
+        help="remove `count`, or measure the service time with more requests at once, and write "
+        f"`at: {asked.count.value}` under `serviceTime`",
+    )
