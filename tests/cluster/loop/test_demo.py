@@ -9,9 +9,13 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor, wait
+from importlib import import_module
 from pathlib import Path
+from threading import Event
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from ...support import as_in_a_terminal
@@ -103,6 +107,31 @@ def test_the_page_stands_alone_and_is_well_formed(out: Path, result: dict[str, A
     words = "".join(page.itertext())
     for one in result["stories"]:
         assert one["verdict"] in words
+
+
+def test_payments_that_wait_for_their_answer_are_corrected_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a loaded machine, some in cents were written after the correction, and no run could validate the lake."""
+    monkeypatch.syspath_prepend(str(DEMO))
+    world = import_module("loop.payments").World(1)
+    bank = import_module("loop.traffic").Bank(world, tmp_path, rows=100, day=1.0, port=0)
+    sent, answered, payments = Event(), Event(), world.payments(20)
+
+    def answer(*_: Any) -> bool:
+        sent.set()
+        return answered.wait(30)
+
+    monkeypatch.setattr(bank, "_answered", answer)
+    bank.cents = True
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(bank.ask, payments)
+        assert sent.wait(30)
+        bank.cents = False
+        corrected = pool.submit(bank.backfill)
+        assert wait([corrected], 0.2).not_done, "it waits for the answer"
+        answered.set()
+        asked.result()
+        corrected.result()
+    assert pq.read_table(tmp_path / "payments")["amount"].to_pylist() == pytest.approx(payments["amount"], abs=0.01)
 
 
 def test_another_folder_is_not_overwritten(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ class Bank(threading.Thread):
         self._broken: list[tuple[Path, pa.Table]] = []
         self._unwritten: list[tuple[Payments, list[str], float, bool]] = []
         self._end = threading.Event()
-        self._lock = threading.Lock()
+        self._asking, self._lock = threading.Lock(), threading.Lock()
         self.wrong: BaseException | None = None
 
     def stop(self) -> None:
@@ -53,8 +53,8 @@ class Bank(threading.Thread):
         self.join()
 
     def backfill(self) -> None:
-        """Correct the payments in the lake whose amounts are in cents."""
-        with self._lock:
+        """Correct the payments in the lake whose amounts are in cents, and those that wait for their answer."""
+        with self._asking, self._lock:
             self._write_payments()
             for path, table in self._broken:
                 amounts = pa.array(np.asarray(table["amount"]) / 100)
@@ -88,12 +88,13 @@ class Bank(threading.Thread):
 
     def ask(self, payments: Payments) -> None:
         """Ask for the scores of some payments."""
-        ids = [f"p{self.asked + number:07d}" for number in range(len(payments["amount"]))]
-        cents = self.cents
-        if cents:
-            payments = {**payments, "amount": np.round(payments["amount"] * 100)}
-        self.asked += len(ids)
-        self._asked(payments, ids, self.port, cents=cents)
+        with self._asking:
+            ids = [f"p{self.asked + number:07d}" for number in range(len(payments["amount"]))]
+            cents = self.cents
+            if cents:
+                payments = {**payments, "amount": np.round(payments["amount"] * 100)}
+            self.asked += len(ids)
+            self._asked(payments, ids, self.port, cents=cents)
 
     def _asked(self, payments: Payments, ids: list[str], port: int, *, cents: bool) -> None:
         now = time.time()
