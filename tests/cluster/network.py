@@ -44,6 +44,33 @@ class _Pod:
     count: Counters = field(default_factory=Counters)
 
 
+@dataclass(frozen=True)
+class _Objects:
+    """What leads to pods, of all namespaces: three lists a round, however many namespaces have a demand."""
+
+    routes: dict[str, list[Object]]
+    """The HTTPRoutes of each namespace."""
+    slices: dict[tuple[str, str], list[Object]]
+    """The EndpointSlices of each Service, by namespace and name."""
+    services: dict[tuple[str, str], Object]
+
+    @classmethod
+    def listed(cls, api: Api) -> _Objects:
+        """As they are now. The routes come first, so that what they name is in the other lists."""
+        routes: dict[str, list[Object]] = {}
+        for route in api.items("/apis/gateway.networking.k8s.io/v1/httproutes"):
+            routes.setdefault(route["metadata"]["namespace"], []).append(route)
+        slices: dict[tuple[str, str], list[Object]] = {}
+        for one in api.items("/apis/discovery.k8s.io/v1/endpointslices"):
+            meta = one["metadata"]
+            service = meta.get("labels", {}).get("kubernetes.io/service-name", "")
+            slices.setdefault((meta["namespace"], service), []).append(one)
+        services = {
+            (one["metadata"]["namespace"], one["metadata"]["name"]): one for one in api.items("/api/v1/services")
+        }
+        return cls(routes, slices, services)
+
+
 @dataclass
 class Seen:
     """The weights of one namespace's routes over time, and the requests that reached no server."""
@@ -111,9 +138,11 @@ class Network:
             self.longest = max(self.longest, now - last)
             try:
                 self._look()
-                for namespace, demand in dict(self.demands).items():
+                demands = dict(self.demands)
+                objects = _Objects.listed(self._api) if demands else _Objects({}, {}, {})
+                for namespace, demand in demands.items():
                     age = now - self._begun.setdefault(namespace, now)
-                    self._send(namespace, demand, demand.rate(age) * (now - last))
+                    self._send(objects, namespace, demand, demand.rate(age) * (now - last))
             except (ApiError, urllib3.exceptions.HTTPError) as error:
                 self.failures.append(str(error))
             last = now
@@ -136,9 +165,9 @@ class Network:
             )
         self._pods = found
 
-    def _send(self, namespace: str, demand: Demand, requests: float) -> None:
+    def _send(self, objects: _Objects, namespace: str, demand: Demand, requests: float) -> None:
         seen = self.seen.setdefault(namespace, Seen())
-        routes = self._api.items(f"/apis/gateway.networking.k8s.io/v1/namespaces/{namespace}/httproutes")
+        routes = objects.routes.get(namespace, [])
         rule = next((rule for route in routes for rule in route["spec"]["rules"] if _matches(rule, demand.path)), None)
         if rule is None:
             seen.lost += requests
@@ -149,20 +178,22 @@ class Network:
         whole = sum(weights.values())
         for ref in rule["backendRefs"]:
             share = requests * ref.get("weight", 1) / whole if whole else 0.0
-            seen.lost += self._deliver(namespace, ref, demand, share, seen)
+            seen.lost += self._deliver(objects, namespace, ref, demand, share, seen)
         for one in rule.get("filters", []):
             if one["type"] == "RequestMirror":
                 mirror = one["requestMirror"]
                 part = requests * mirror.get("percent", 100) / 100
-                seen.mirrored += part - self._deliver(namespace, mirror["backendRef"], demand, part, seen)
+                to = mirror["backendRef"]
+                seen.mirrored += part - self._deliver(objects, namespace, to, demand, part, seen)
 
-    def _deliver(self, namespace: str, ref: Object, demand: Demand, requests: float, seen: Seen) -> float:
+    def _deliver(
+        self, objects: _Objects, namespace: str, ref: Object, demand: Demand, requests: float, seen: Seen
+    ) -> float:
         """Give requests to the ready endpoints of a Service; returns how many found none."""
         if not requests:
             return 0.0
-        path = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
-        slices = self._api.request("GET", path, labelSelector=f"kubernetes.io/service-name={ref['name']}")["items"]
-        service = self._api.find(f"/api/v1/namespaces/{namespace}/services/{ref['name']}")
+        at = namespace, ref["name"]
+        slices, service = objects.slices.get(at, []), objects.services.get(at)
         ports = {port["port"]: port.get("name", "") for port in service["spec"]["ports"]} if service else {}
         to: list[tuple[_Pod, int]] = []
         for one in slices:
