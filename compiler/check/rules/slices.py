@@ -61,6 +61,7 @@ def _asked(plan: Plan) -> Iterator[AcceleratorRequest]:
     "warning",
     "services.*.resources.accelerator.count",
     "services.*.serviceTime.at",
+    "services.*.container.severalAccelerators",
 )
 def idle_accelerators(_: MLSystem, plan: Plan) -> Iterator[Diagnostic]:
     """Accelerators that are idle in every replica.
