@@ -10,8 +10,8 @@
 #     lowest.txt  the tests, with the lowest versions that pyproject.toml allows
 #
 # and, in tests/cluster/real_servers/requirements/, one file for each server of the proving ground, from the .in next to it,
-# in tests/cluster/loop/requirements/, one for each library that the loop runs with, and in tests/cluster/pages/, one for
-# what drives the browser, and in examples/fraud-scorer/demo/, one for the demo.
+# in tests/cluster/loop/requirements/, one for each library that the loop runs with, in tests/cluster/pages/, one for what
+# drives the browser, in examples/fraud-scorer/demo/, one for the demo, and in tests/cluster/, one for what installs these.
 #
 # The files work for Python 3.11 and later, on Linux and macOS, on x86_64 and arm64. They do not name a package index.
 set -eu
@@ -38,7 +38,7 @@ lock lowest --group test --resolution lowest-direct
 
 # A list may have packages that it does without, in the file .overrides.
 for list in tests/cluster/real_servers/requirements/*.in tests/cluster/loop/requirements/*.in tests/cluster/pages/browser.in \
-    examples/fraud-scorer/demo/requirements.in; do
+    tests/cluster/uv.in examples/fraud-scorer/demo/requirements.in; do
     set --
     [ ! -f "${list%.in}.overrides" ] || set -- --override "${list%.in}.overrides"
     UV_CUSTOM_COMPILE_COMMAND='make lock' "$tool/bin/uv" pip compile "$list" --quiet --no-config \
